@@ -1,0 +1,2 @@
+//! emofarm.
+fn main() {}

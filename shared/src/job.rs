@@ -1,0 +1,196 @@
+//! Jobs: one order for one film.
+
+use std::{fmt, str::FromStr};
+
+use crate::{Error, FaceBox, Fps, Result, Shape, digest::Digest};
+
+/// The id of a job: 32 hexadecimal digits of a digest over what was ordered.
+///
+/// The same order gives the same id, which makes submitting idempotent and lets an interrupted render find its work again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct JobId(String);
+
+impl JobId {
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for JobId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for JobId {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        if text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(Error::order(format!("\"{text}\" is not a job id")).mend("job ids are 32 hexadecimal digits"))
+        }
+    }
+}
+
+impl TryFrom<String> for JobId {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<JobId> for String {
+    fn from(id: JobId) -> Self {
+        id.0
+    }
+}
+
+/// A file that the order brings along.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Input {
+    /// The file's own name, for messages.
+    pub name: String,
+    /// SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+/// The settings that shape the picture; what is absent is the model pack's default.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Denoising steps.
+    pub steps: Option<u32>,
+    /// Guidance scale on audio; 1 switches guidance off.
+    pub guidance: Option<f32>,
+    /// Head rotation in degrees per frame, for the speed layers.
+    pub head_speed: Option<f32>,
+    /// The face in the upright portrait; the whole picture when absent.
+    pub face: Option<FaceBox>,
+    /// Edge of the film in pixels; the network's own size when absent.
+    pub size: Option<u32>,
+}
+
+/// Everything that decides what a film looks like.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Order {
+    /// The portrait.
+    pub portrait: Input,
+    /// The speech track, an audio or video file.
+    pub audio: Input,
+    /// Length of the track in samples at `sample_rate`.
+    pub samples: u64,
+    /// Samples per second of the track as it came.
+    pub sample_rate: u32,
+    /// Frames per second of the film.
+    pub fps: Fps,
+    /// Name of the model pack.
+    pub model: String,
+    /// Digest of the model pack's manifest, which holds the digests of its files.
+    pub model_digest: String,
+    /// Seed of all noise.
+    pub seed: u64,
+    /// How the film is cut into tasks.
+    pub shape: Shape,
+    /// What shapes the picture.
+    pub settings: Settings,
+}
+
+impl Order {
+    /// The id of the job that orders this.
+    pub fn job_id(&self) -> JobId {
+        // A struct of plain fields always serialises; its JSON has one form, since fields keep their order.
+        let canonical = serde_json::to_vec(self).expect("an order is plain data and serialises");
+        let mut digest = Digest::new();
+        digest.field(b"emofarm job v1");
+        digest.field(&canonical);
+        JobId(digest.hex()[..32].to_owned())
+    }
+
+    /// Length of the track in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.samples as f64 / f64::from(self.sample_rate)
+    }
+}
+
+/// Where a job stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Tasks are waiting, ready or leased.
+    Running,
+    /// The film is made.
+    Done,
+    /// A task was given up.
+    Failed,
+    /// Somebody cancelled it.
+    Cancelled,
+}
+
+impl JobState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Running, Self::Done, Self::Failed, Self::Cancelled];
+
+    /// The state's name in ledgers and output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// The state called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn order() -> Order {
+        Order {
+            portrait: Input { name: "face.png".into(), sha256: "00".repeat(32) },
+            audio: Input { name: "speech.wav".into(), sha256: "11".repeat(32) },
+            samples: 80_000,
+            sample_rate: 16_000,
+            fps: Fps::PAL,
+            model: "test-pattern".into(),
+            model_digest: "22".repeat(32),
+            seed: 42,
+            shape: Shape { frames: 125, clip_frames: 12, segment_clips: 4, part_segments: 2 },
+            settings: Settings::default(),
+        }
+    }
+
+    #[test]
+    fn the_same_order_is_the_same_job() {
+        assert_eq!(order().job_id(), order().job_id());
+        let other = Order { seed: 43, ..order() };
+        assert_ne!(order().job_id(), other.job_id());
+        assert_eq!(order().job_id().as_str().parse::<JobId>().unwrap(), order().job_id());
+    }
+
+    #[test]
+    fn an_order_survives_json_and_refuses_unknown_fields() {
+        let text = serde_json::to_string(&order()).unwrap();
+        assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order());
+        let extra = text.replacen('{', "{\"colour\":1,", 1);
+        assert!(serde_json::from_str::<Order>(&extra).is_err());
+    }
+
+    #[test]
+    fn job_ids_are_checked() {
+        for text in ["", "xyz", &"A".repeat(32), &"0".repeat(31), "../../../../etc/passwd0000000000"] {
+            assert!(text.parse::<JobId>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! The words, the plan and the ports of the render farm.
+//!
+//! Everything here is pure: no file, socket, clock or async runtime is touched, so that every rule
+//! that decides what a film looks like can be tested with nothing but numbers. The rooms above
+//! (`stores`, `media`, `diffusion`) implement the traits in [`ports`]; `coordinator` and `worker`
+//! use them without knowing which implementation they got. The words are those of `docs/glossary.md`.
+
+pub mod clock;
+pub mod digest;
+pub mod error;
+pub mod frames;
+pub mod job;
+pub mod noise;
+pub mod picture;
+pub mod plan;
+pub mod ports;
+pub mod task;
+pub mod tensor;
+pub mod timecode;
+
+pub use clock::{Clock, Timestamp};
+pub use error::{Error, Result, Verdict};
+pub use frames::Frames;
+pub use job::{JobId, JobState, Order};
+pub use picture::{FaceBox, Picture};
+pub use plan::{Plan, Shape, TaskNode};
+pub use task::{TaskId, TaskKey, TaskKind, TaskState};
+pub use tensor::{Bundle, Tensor};
+pub use timecode::{Fps, Timecode};

@@ -1,0 +1,120 @@
+//! The blob store: what tasks made, written once under their attempt.
+
+use std::{fmt, path::Path};
+
+use async_trait::async_trait;
+
+use crate::{Error, JobId, Result, TaskId};
+
+/// The name of a blob: relative path segments joined by `/`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BlobKey(String);
+
+impl BlobKey {
+    /// The key of one of a job's inputs: `jobs/<job>/inputs/<name>`.
+    ///
+    /// # Errors
+    /// When the name holds anything but letters, digits, `.`, `_` and `-`.
+    pub fn input(job: &JobId, name: &str) -> Result<Self> {
+        Self::from_text(format!("jobs/{job}/inputs/{name}"))
+    }
+
+    /// The key of something that an attempt of a task made: `jobs/<job>/<task>/<attempt>/<name>`.
+    ///
+    /// # Errors
+    /// When the name holds anything but letters, digits, `.`, `_` and `-`.
+    pub fn made(job: &JobId, task: &TaskId, attempt: u32, name: &str) -> Result<Self> {
+        Self::from_text(format!("jobs/{job}/{task}/{attempt}/{name}"))
+    }
+
+    /// Everything that any attempt of a task made.
+    pub fn task_prefix(job: &JobId, task: &TaskId) -> String {
+        format!("jobs/{job}/{task}/")
+    }
+
+    /// A key read back from a listing.
+    ///
+    /// # Errors
+    /// When a segment is empty, starts with a dot, or holds anything but letters, digits, `.`, `_` and `-`: such a
+    /// key could leave the store's directory.
+    pub fn from_text(text: impl Into<String>) -> Result<Self> {
+        let text = text.into();
+        let fine = |segment: &str| {
+            !segment.is_empty()
+                && !segment.starts_with('.')
+                && segment.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        };
+        if text.len() <= 512 && text.split('/').all(fine) {
+            Ok(Self(text))
+        } else {
+            Err(Error::order(format!("\"{text}\" is not a blob key")))
+        }
+    }
+
+    /// The key as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last segment.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl fmt::Display for BlobKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Outcome of a write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Put {
+    /// The blob is new.
+    Written,
+    /// A blob of this name was there before and stays as it was.
+    AlreadyThere,
+}
+
+/// Keeps blobs. A blob appears whole or not at all, and never changes afterwards.
+#[async_trait]
+pub trait Blobs: Send + Sync {
+    /// Writes a blob from memory, once.
+    async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<Put>;
+
+    /// Writes a blob from a file, once; the file stays where it is.
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put>;
+
+    /// Reads a blob into memory.
+    ///
+    /// # Errors
+    /// [`Cause::World`](crate::error::Cause::World) naming the key when there is none.
+    async fn get(&self, key: &BlobKey) -> Result<Vec<u8>>;
+
+    /// Copies a blob into a file, replacing it.
+    async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()>;
+
+    /// Size of a blob in bytes, or nothing.
+    async fn size(&self, key: &BlobKey) -> Result<Option<u64>>;
+
+    /// All keys that begin with `prefix` (which ends in `/`), sorted.
+    async fn list(&self, prefix: &str) -> Result<Vec<BlobKey>>;
+
+    /// Removes all blobs under `prefix` (which ends in `/`); how many there were.
+    async fn remove(&self, prefix: &str) -> Result<u64>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_cannot_leave_the_store() {
+        for text in ["", "/etc", "a//b", "../x", "a/../b", "a/.hidden", "a b", "a\\b", "a/", "ü"] {
+            assert!(BlobKey::from_text(text).is_err(), "{text}");
+        }
+        assert!(BlobKey::from_text("a".repeat(513)).is_err());
+        assert_eq!(BlobKey::from_text("jobs/1/film.mp4").unwrap().name(), "film.mp4");
+    }
+}

@@ -1,0 +1,11 @@
+//! The four ports: what coordinator and worker ask of the world without knowing who answers.
+
+pub mod blobs;
+pub mod ledger;
+pub mod model;
+pub mod queue;
+
+pub use blobs::{BlobKey, Blobs, Put};
+pub use ledger::{Job, Lease, Ledger, Progress, Renewal, Submitted, Task, WorkerId};
+pub use model::{AudioEncoder, ClipInput, Control, Model, ModelShape, Renderer};
+pub use queue::{Bell, Listener, Queue};

@@ -1,0 +1,88 @@
+//! The model draws: from a portrait, a window of audio features and motion frames to a clip, and from latents to pictures.
+//!
+//! The calls are synchronous and may take seconds; callers run them off the async runtime. All state that
+//! matters is in the arguments, so that any worker continues where another stopped.
+
+use crate::{Bundle, FaceBox, Fps, Frames, Picture, Result, Tensor, job::Settings};
+
+/// The sizes that the plan and the other rooms must know of a model.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct ModelShape {
+    /// Frames denoised together.
+    pub clip_frames: u32,
+    /// Motion frames handed from clip to clip.
+    pub motion_frames: u32,
+    /// Audio features needed on either side of a frame.
+    pub audio_margin: u32,
+    /// Numbers in the audio features of one frame, flattened.
+    pub feature_width: usize,
+    /// Edge of the square picture in pixels.
+    pub image_size: u32,
+    /// Shape of one frame's latent: channels, height, width.
+    pub latent: [usize; 3],
+}
+
+/// A model pack, loaded.
+pub trait Model: Send + Sync {
+    /// Name of the pack.
+    fn name(&self) -> &str;
+
+    /// SHA-256 of the pack's manifest (which holds the digests of its files).
+    fn digest(&self) -> &str;
+
+    /// Its sizes.
+    fn shape(&self) -> ModelShape;
+
+    /// Starts to turn 16 kHz mono samples into features at the frame times `i / fps`.
+    fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder>;
+
+    /// Makes everything that is the same for all clips of a job. `portrait` is square, of `image_size`; `face` lies in it.
+    /// The bundle is all that [`Model::renderer`] needs, on whatever worker.
+    fn prepare(&self, portrait: &Picture, face: FaceBox, settings: &Settings) -> Result<Bundle>;
+
+    /// Takes up a job that was prepared.
+    fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>>;
+}
+
+/// Turns a stream of samples into features, in bounded memory.
+pub trait AudioEncoder: Send {
+    /// Takes the next samples (16 kHz, mono) and returns the features of all frames that are complete with them:
+    /// `[frames, feature_width]`, possibly with no rows.
+    fn push(&mut self, samples: &[f32]) -> Result<Tensor>;
+
+    /// Ends the stream: the features of the frames up to `frames` in all; silence stands in where the stream was shorter.
+    fn finish(self: Box<Self>, frames: u64) -> Result<Tensor>;
+}
+
+/// Whether a long call goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Go on.
+    Continue,
+    /// Stop at this step; the call ends in [`Error::stopped`](crate::Error::stopped).
+    Stop,
+}
+
+/// What one clip is made from.
+#[derive(Clone, Debug)]
+pub struct ClipInput {
+    /// The frames, `clip_frames` of them, counted over the film; the last may lie beyond its end.
+    pub frames: Frames,
+    /// Features of frames `frames.start - audio_margin .. frames.end + audio_margin`, edges of the film repeated.
+    pub features: Tensor,
+    /// The last `motion_frames` latents before `frames.start`; nothing for the first clip of a chain.
+    pub motion: Option<Tensor>,
+}
+
+/// A model at work on one job.
+pub trait Renderer: Send {
+    /// Denoises one clip: latents `[clip_frames, channels, height, width]`, rounded to half precision.
+    /// `step` is called before every denoising step with its index.
+    ///
+    /// # Errors
+    /// When stopped, or when a latent is not a finite number (naming the frame).
+    fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor>;
+
+    /// Decodes latents `[n, channels, height, width]` of frames `first..first + n` to `n` pictures of `image_size`.
+    fn decode(&mut self, latents: &Tensor, first: u64) -> Result<Vec<Picture>>;
+}

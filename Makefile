@@ -1,0 +1,33 @@
+# Two commands do everything on a fresh Debian 12 with a Rust toolchain: `make demo` and `make test`.
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test lint doc bench
+
+EMOFARM := target/release/emofarm
+FILM    := target/demo/film.mp4
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: ## install the system packages that are missing
+	@tools/setup.sh
+
+build: setup ## build the release binary
+	cargo build --release --locked --package cli
+
+demo: build ## render the shipped portrait and speech with the shipped demo model
+	@mkdir -p $(dir $(FILM))
+	$(EMOFARM) render demo/portrait.png demo/speech.wav -o $(FILM) --size 512 --overwrite
+	@echo "The demo model knows drawn faces only; docs/models.md says what photographs need."
+
+test: setup ## run all tests
+	cargo test --workspace --locked
+
+lint: setup ## formatting and lints
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+doc: setup ## build the documentation, without a warning
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+bench: build ## time the network of the demo model
+	cargo bench --locked --package diffusion

@@ -1,0 +1,204 @@
+//! What was typed: the command line as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueHint};
+use shared::{FaceBox, Fps};
+
+/// A portrait and a speech track become a talking film.
+#[derive(Debug, Parser)]
+#[command(name = "emofarm", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
+#[command(after_help = "\
+Examples:
+  emofarm render portrait.png speech.wav -o film.mp4
+  emofarm plan speech.wav --json
+  emofarm model list
+  emofarm doctor
+
+Settings come from flags, then EMOFARM_… variables, then ./emofarm.toml, then defaults.
+Exit codes: 0 done, 1 the job failed, 2 wrong use, 3 something unreachable, 130 interrupted.")]
+pub(crate) struct Cli {
+    /// Say more on standard error (-v: steps, -vv: everything).
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub(crate) verbose: u8,
+
+    /// Print the result as one JSON document on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Read settings from this file instead of ./emofarm.toml.
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Render a film on this machine, with nothing to start first.
+    Render(RenderArgs),
+    /// Show what a render would do: frames, clips, segments, parts. Renders nothing.
+    Plan(PlanArgs),
+    /// Look at the model packs.
+    Model(ModelArgs),
+    /// Check versions, codecs, device, stores and model packs, and say how to mend what is wrong.
+    Doctor,
+    /// Print the completions of a shell.
+    #[command(after_help = "Example:\n  emofarm completions bash > ~/.local/share/bash-completion/completions/emofarm")]
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Arguments of `render`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  emofarm render portrait.png speech.wav -o film.mp4
+  emofarm render portrait.jpg talk.mp3 -o film.mp4 --fps 29.97 --seed 7 --size 512
+  emofarm render face.png long.flac -o film.mp4 --face 120,80,300,360 --head-speed 0.3
+
+An interrupted render continues when the same command is given again: finished segments are kept.
+The demo model knows drawn faces only; for photographs a published model pack is needed (docs/models.md).")]
+pub(crate) struct RenderArgs {
+    /// The portrait: JPEG, PNG or WebP.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) portrait: PathBuf,
+    /// The speech track: any audio or video file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) audio: PathBuf,
+    /// Where the film goes (MP4).
+    #[arg(short, long, value_name = "FILM.mp4", value_hint = ValueHint::FilePath)]
+    pub(crate) output: PathBuf,
+    /// Replace the film if it exists.
+    #[arg(long)]
+    pub(crate) overwrite: bool,
+    /// Seed of all noise: the same seed gives the same film.
+    #[arg(long, default_value_t = 42)]
+    pub(crate) seed: u64,
+    /// The face in the upright portrait, in pixels: x,y,w,h.
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
+    pub(crate) face: Option<FaceBox>,
+    /// Denoising steps [default: the model's].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) steps: Option<u32>,
+    /// Guidance scale on audio; 1 switches guidance off [default: the model's].
+    #[arg(long, value_parser = scale)]
+    pub(crate) guidance: Option<f32>,
+    /// Head rotation in degrees per frame [default: the model's].
+    #[arg(long, value_name = "DEGREES", value_parser = scale)]
+    pub(crate) head_speed: Option<f32>,
+    /// Edge of the film in pixels, even [default: the model's own size].
+    #[arg(long, value_name = "PIXELS", value_parser = film_size)]
+    pub(crate) size: Option<u32>,
+    /// Keep latents and parts in the data directory after the film is done.
+    #[arg(long)]
+    pub(crate) keep_latents: bool,
+    /// Settings shared with `plan`.
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  emofarm plan speech.wav --fps 29.97 --json")]
+pub(crate) struct PlanArgs {
+    /// The speech track: any audio or video file.
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) audio: PathBuf,
+    /// Settings shared with `render`.
+    #[command(flatten)]
+    pub(crate) shape: ShapeArgs,
+}
+
+/// What decides how a film is cut; each also a setting.
+#[derive(Debug, Default, Args)]
+pub(crate) struct ShapeArgs {
+    /// Model pack, by name or directory [setting: model].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Frames per second: 25, 29.97, 24000/1001 … [setting: fps].
+    #[arg(long, value_parser = parse::<Fps>)]
+    pub(crate) fps: Option<Fps>,
+    /// Clips in a segment [setting: segment_clips].
+    #[arg(long, value_name = "CLIPS", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) segment_clips: Option<u32>,
+    /// Where work in progress is kept [setting: data_dir].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+/// Arguments of `model`.
+#[derive(Debug, Args)]
+pub(crate) struct ModelArgs {
+    /// What to do with packs.
+    #[command(subcommand)]
+    pub(crate) command: ModelCommand,
+}
+
+/// Verbs on model packs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ModelCommand {
+    /// List the packs on the search path.
+    List,
+    /// Show a pack's sizes, parameters, licence and checksums.
+    Inspect {
+        /// The pack, by name or directory.
+        name: String,
+    },
+}
+
+fn parse<T: std::str::FromStr<Err = shared::Error>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: shared::Error| error.to_string())
+}
+
+/// A finite scale of a strength, 0 to 100.
+fn scale(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
+        _ => Err("give a number from 0 to 100".into()),
+    }
+}
+
+/// H.264 with 4:2:0 chroma needs even edges; 4096 is the widest picture of level 5.1.
+fn film_size(text: &str) -> Result<u32, String> {
+    match text.parse::<u32>() {
+        Ok(size) if (64..=4096).contains(&size) && size % 2 == 0 => Ok(size),
+        _ => Err("give an even number of pixels from 64 to 4096".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn numbers_outside_their_range_are_refused() {
+        assert!(scale("nan").is_err());
+        assert!(scale("-1").is_err());
+        assert!(scale("100").is_ok());
+        assert!(film_size("511").is_err());
+        assert!(film_size("4098").is_err());
+        assert!(film_size("512").is_ok());
+    }
+
+    #[test]
+    fn face_and_rate_are_read_by_their_own_words() {
+        let cli = Cli::try_parse_from(["emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3,4", "--fps", "29.97"])
+            .unwrap();
+        let Command::Render(args) = cli.command else { panic!("not render") };
+        assert_eq!(args.face, Some(FaceBox { x: 1, y: 2, w: 3, h: 4 }));
+        assert_eq!(args.shape.fps.map(|fps| fps.to_string()).as_deref(), Some("30000/1001"));
+        assert!(Cli::try_parse_from(["emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3"]).is_err());
+    }
+}

@@ -1,1 +1,36 @@
-//! `tests`.
+//! What the tests of the whole house share: the workspace, the binary, and input files made on the spot.
+
+use std::path::{Path, PathBuf};
+
+pub mod binary;
+pub mod inputs;
+
+/// The root of the checkout.
+///
+/// # Panics
+/// Never: this crate lies one level below the root.
+pub fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate lies inside the workspace")
+}
+
+/// All files below `dir` that end in `extension`, sorted; build output and hidden directories left out.
+///
+/// # Panics
+/// When a directory of the checkout cannot be read.
+pub fn files(dir: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).expect("a directory of the checkout can be read") {
+        let path = entry.expect("an entry of the checkout can be read").path();
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        if name.starts_with('.') || matches!(name, "target" | "node_modules" | "__pycache__" | "runs") {
+            continue;
+        }
+        if path.is_dir() {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|e| e == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,106 @@
+//! Where the film goes: checked before the work, filled after it, never half-written.
+
+use std::path::{Path, PathBuf};
+
+use shared::{
+    Error, Result,
+    ports::{BlobKey, Blobs},
+};
+
+/// A place for a film that can be written.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    path: PathBuf,
+    overwrite: bool,
+}
+
+impl Delivery {
+    /// Checks that a film can be put at `path`.
+    ///
+    /// # Errors
+    /// When something is there already and must not be replaced, or the directory cannot be written.
+    pub(crate) fn check(path: &Path, overwrite: bool) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::order(format!("{} is a directory", path.display())).mend("name a file, such as film.mp4"));
+        }
+        if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
+            return Err(Error::order(format!("{} does not end in .mp4", path.display()))
+                .mend("films are MP4 files: give a name that ends in .mp4"));
+        }
+        let delivery = Self { path: path.to_owned(), overwrite };
+        delivery.check_free()?;
+        let dir = delivery.dir();
+        // Permission bits do not tell the whole story (read-only mounts, quotas): only a file that was made does.
+        tempfile::Builder::new().prefix(".emofarm-").tempfile_in(dir).map_err(|e| {
+            Error::order(format!("no film can be written into {}", dir.display()))
+                .from_source(e)
+                .mend("choose a directory that exists and can be written")
+        })?;
+        Ok(delivery)
+    }
+
+    /// Puts the film there, whole: written beside its place, then renamed.
+    ///
+    /// # Errors
+    /// When it cannot be written, or something has come to be there meanwhile.
+    pub(crate) async fn put(&self, blobs: &dyn Blobs, film: &BlobKey) -> Result<PathBuf> {
+        let failed = |e: std::io::Error| {
+            Error::world(format!("the film cannot be written to {}", self.path.display()))
+                .from_source(e)
+                .mend("make room or choose another place, then give the same command again")
+        };
+        let beside = tempfile::Builder::new().prefix(".emofarm-").suffix(".mp4").tempfile_in(self.dir()).map_err(failed)?;
+        blobs.fetch(film, beside.path()).await?;
+        self.check_free()?;
+        let file = std::fs::File::open(beside.path()).map_err(failed)?;
+        file.sync_all().map_err(failed)?;
+        readable(&file).map_err(failed)?;
+        if self.overwrite {
+            beside.persist(&self.path).map_err(|e| failed(e.error))?;
+        } else {
+            beside.persist_noclobber(&self.path).map_err(|e| failed(e.error))?;
+        }
+        Ok(self.path.clone())
+    }
+
+    fn check_free(&self) -> Result<()> {
+        if self.path.exists() && !self.overwrite {
+            return Err(Error::order(format!("{} exists", self.path.display()))
+                .mend("give another name, or --overwrite to replace it"));
+        }
+        Ok(())
+    }
+
+    fn dir(&self) -> &Path {
+        match self.path.parent() {
+            Some(dir) if !dir.as_os_str().is_empty() => dir,
+            _ => Path::new("."),
+        }
+    }
+}
+
+/// Temporary files are private to their owner; a film is as readable as any file the user makes (0644).
+fn readable(file: &std::fs::File) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_checked_before_the_work() {
+        let dir = tempfile::tempdir().unwrap();
+        let film = dir.path().join("film.mp4");
+        assert!(Delivery::check(&film, false).is_ok());
+        std::fs::write(&film, b"old").unwrap();
+        let error = Delivery::check(&film, false).unwrap_err().to_string();
+        assert!(error.contains("--overwrite"), "{error}");
+        assert!(Delivery::check(&film, true).is_ok());
+        assert!(Delivery::check(dir.path(), true).is_err());
+        assert!(Delivery::check(&dir.path().join("film.avi"), true).is_err());
+        assert!(Delivery::check(&dir.path().join("none/film.mp4"), true).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the check leaves nothing behind");
+    }
+}

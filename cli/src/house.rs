@@ -1,0 +1,157 @@
+//! The embedded house: ledger, queue and blobs of one job in one directory, with a coordinator and workers in this process.
+
+use std::{
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use coordinator::Sweep;
+use shared::{
+    Error, JobId, JobState, Result,
+    clock::SystemClock,
+    ports::{Job, Model, WorkerId},
+    task::Lane,
+};
+use stores::{Stores, Urls};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::progress::Bar;
+
+/// How often the bar looks at the ledger.
+const LOOK: Duration = Duration::from_millis(150);
+
+/// One job's directory, held by this process alone.
+pub(crate) struct House {
+    dir: PathBuf,
+    /// Where the job's records and blobs are kept.
+    pub(crate) stores: Stores,
+    // The lock goes with the process, however it ends; that is what makes taking back leases safe.
+    _lock: File,
+}
+
+impl House {
+    /// Opens the directory of `job` under `data`, making it when it is new.
+    ///
+    /// # Errors
+    /// When another process renders the same job, or the directory cannot be used.
+    pub(crate) async fn open(data: &Path, job: &JobId) -> Result<Self> {
+        let dir = data.join("renders").join(job.as_str());
+        let unusable = |e: std::io::Error| {
+            Error::order(format!("cannot keep work in {}", dir.display()))
+                .from_source(e)
+                .mend("choose another place with --data-dir or the setting data_dir")
+        };
+        std::fs::create_dir_all(&dir).map_err(unusable)?;
+        let dir = dir.canonicalize().map_err(unusable)?;
+        let lock = File::create(dir.join("lock")).map_err(unusable)?;
+        lock.try_lock().map_err(|e| match e {
+            TryLockError::WouldBlock => Error::order(format!("job {job} is being rendered by another process"))
+                .mend("wait for it, or give another --seed"),
+            TryLockError::Error(e) => unusable(e),
+        })?;
+        let stores = stores::open(&Urls {
+            ledger: format!("sqlite://{}", dir.join("ledger.db").display()),
+            queue: "memory:".into(),
+            blobs: format!("file://{}", dir.join("blobs").display()),
+        })
+        .await?;
+        Ok(Self { dir, stores, _lock: lock })
+    }
+
+    /// The directory.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Runs coordinator and workers until the job has ended or `cancel` asks to stop.
+    ///
+    /// # Errors
+    /// [`Error::stopped`] when asked to; what a role failed with.
+    pub(crate) async fn work(
+        &self,
+        job: &JobId,
+        model: Arc<dyn Model>,
+        bar: &mut Bar,
+        cancel: &CancellationToken,
+    ) -> Result<Job> {
+        // Whoever held leases in this directory is dead: we hold the lock. A job that failed in an earlier run is
+        // taken up again, since the same command was given again.
+        self.stores.ledger.revive(job).await?;
+        self.stores.ledger.reclaim(job).await?;
+        let stop = cancel.child_token();
+        let mut roles = JoinSet::new();
+        let sweep = Sweep::new(self.stores.ledger.clone(), self.stores.queue.clone(), Arc::new(SystemClock));
+        let until = stop.clone();
+        roles.spawn(async move { sweep.run(until).await });
+        for lane in Lane::ALL {
+            let worker = self.worker(lane, model.clone())?;
+            let until = stop.clone();
+            roles.spawn(async move { worker.run(until).await });
+        }
+        let ended = self.watch(job, bar, &mut roles, cancel).await;
+        stop.cancel();
+        while let Some(role) = roles.join_next().await {
+            flatten(role)?;
+        }
+        ended
+    }
+
+    async fn watch(
+        &self,
+        job: &JobId,
+        bar: &mut Bar,
+        roles: &mut JoinSet<Result<()>>,
+        cancel: &CancellationToken,
+    ) -> Result<Job> {
+        loop {
+            let known = self.stores.ledger.job(job).await?;
+            let record = known.ok_or_else(|| Error::world(format!("job {job} is not in the ledger")))?;
+            bar.show(&self.stores.ledger.progress(job).await?);
+            if record.state != JobState::Running {
+                return Ok(record);
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return Err(Error::stopped()),
+                Some(role) = roles.join_next() => {
+                    flatten(role)?;
+                    return Err(Error::world("a role of the embedded farm ended before the job"));
+                }
+                () = tokio::time::sleep(LOOK) => {}
+            }
+        }
+    }
+
+    fn worker(&self, lane: Lane, model: Arc<dyn Model>) -> Result<worker::Worker> {
+        let scratch = self.dir.join("scratch").join(lane.name());
+        std::fs::create_dir_all(&scratch)
+            .map_err(|e| Error::world(format!("cannot make {}", scratch.display())).from_source(e))?;
+        let settings = worker::Settings::new(WorkerId(format!("embedded-{}-{}", std::process::id(), lane.name())), scratch);
+        let ports = worker::Ports {
+            ledger: self.stores.ledger.clone(),
+            queue: self.stores.queue.clone(),
+            blobs: self.stores.blobs.clone(),
+            clock: Arc::new(SystemClock),
+        };
+        Ok(worker::Worker::new(ports, model, vec![lane], settings))
+    }
+
+    /// Removes everything of the job from the disk.
+    ///
+    /// # Errors
+    /// Names the directory that cannot be removed.
+    pub(crate) fn clear(self) -> Result<()> {
+        let dir = self.dir.clone();
+        drop(self);
+        std::fs::remove_dir_all(&dir).map_err(|e| {
+            Error::world(format!("the film is done, but {} cannot be removed", dir.display())).from_source(e)
+        })
+    }
+}
+
+/// A role's own error, or its panic as one.
+fn flatten(role: std::result::Result<Result<()>, tokio::task::JoinError>) -> Result<()> {
+    role.map_err(|e| Error::world("a role of the embedded farm broke").from_source(e))?
+}

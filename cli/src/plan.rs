@@ -1,0 +1,66 @@
+//! `emofarm plan`: what a render would do.
+
+use shared::{Plan, Result, TaskKind, Timecode};
+
+use crate::{args::PlanArgs, exit, output, settings::Settings};
+
+/// Measures the track, makes the plan and prints it.
+pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {
+    let model = diffusion::open(&settings.model, &settings.search_path())?;
+    let track = media::audio::measure(&args.audio)?;
+    let frames = settings.fps.frames_covering(track.samples, track.sample_rate);
+    let shape = shared::Shape {
+        frames,
+        clip_frames: model.shape().clip_frames,
+        segment_clips: settings.segment_clips,
+        part_segments: settings.part_segments,
+    };
+    let plan = Plan::new(shape)?;
+    if json {
+        let document = serde_json::json!({
+            "ok": true,
+            "audio": args.audio,
+            "seconds": track.seconds(),
+            "fps": settings.fps,
+            "model": model.name(),
+            "frames": frames,
+            "clips": clips(&plan),
+            "plan": plan,
+        });
+        println!("{document:#}");
+        return Ok(exit::DONE);
+    }
+    println!(
+        "{}: {}, {} Hz, {}",
+        args.audio.display(),
+        output::duration(track.seconds()),
+        track.sample_rate,
+        output::count(u64::from(track.channels), "channel")
+    );
+    println!("model {}, {} frames a second, {}", model.name(), settings.fps, output::count(frames, "frame"));
+    println!(
+        "{} in {}, {} in {}, then the film",
+        output::count(clips(&plan), "clip"),
+        output::count(number(&plan, TaskKind::renders), "segment"),
+        "decoded and encoded",
+        output::count(number(&plan, |kind| matches!(kind, TaskKind::Part { .. })), "part"),
+    );
+    for node in &plan.tasks {
+        let span = node.kind.frames().map(|frames| {
+            let at = |frame| Timecode { frame, fps: settings.fps };
+            format!("{} … {}  ({})", at(frames.start), at(frames.end - 1), output::count(frames.len(), "frame"))
+        });
+        println!("  {:<18} {}", node.id, span.unwrap_or_default());
+    }
+    Ok(exit::DONE)
+}
+
+fn number(plan: &Plan, which: impl Fn(&TaskKind) -> bool) -> u64 {
+    plan.tasks.iter().filter(|node| which(&node.kind)).count() as u64
+}
+
+fn clips(plan: &Plan) -> u64 {
+    let clip = u64::from(plan.shape.clip_frames);
+    let segments = plan.tasks.iter().filter(|node| node.kind.renders()).filter_map(|node| node.kind.frames());
+    segments.map(|frames| frames.len().div_ceil(clip)).sum()
+}

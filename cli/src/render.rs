@@ -1,0 +1,130 @@
+//! `emofarm render`: portrait and track in, film out, in one process.
+
+use std::{path::Path, time::Instant};
+
+use coordinator::Draft;
+use shared::{
+    Error, JobState, Result,
+    ports::{Job, Model},
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    args::RenderArgs, delivery::Delivery, exit, house::House, interrupt, output, progress::Bar, settings::Settings,
+};
+
+/// Renders the film, or continues where an earlier run of the same command stopped.
+pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<u8> {
+    let started = Instant::now();
+    // Everything that can be wrong with the order is found before a byte is written.
+    let delivery = Delivery::check(&args.output, args.overwrite)?;
+    let model = diffusion::open(&settings.model, &settings.search_path())?;
+    let draft = draft(args, settings, model.as_ref())?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Error::world("the async runtime does not start").from_source(e))?;
+    let film = runtime.block_on(async {
+        let cancel = interrupt::token()?;
+        let house = House::open(&settings.data_dir, &draft.id).await?;
+        let job = work(&house, &draft, model, json, &cancel).await?;
+        let film = deliver(&house, &job, &delivery).await?;
+        let kept = if args.keep_latents { Some(house.dir().to_path_buf()) } else { None };
+        if kept.is_none() {
+            house.clear()?;
+        }
+        Ok::<_, Error>(Film { kept, ..film })
+    })?;
+    tell(&film, &draft, started.elapsed().as_secs_f64(), json);
+    Ok(exit::DONE)
+}
+
+/// What was delivered.
+struct Film {
+    path: std::path::PathBuf,
+    info: media::probe::FilmInfo,
+    kept: Option<std::path::PathBuf>,
+}
+
+fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Draft> {
+    let wishes = coordinator::Wishes {
+        fps: settings.fps,
+        seed: args.seed,
+        segment_clips: settings.segment_clips,
+        part_segments: settings.part_segments,
+        settings: shared::job::Settings {
+            steps: args.steps,
+            guidance: args.guidance,
+            head_speed: args.head_speed,
+            face: args.face,
+            size: args.size,
+        },
+    };
+    coordinator::draft(&args.portrait, &args.audio, &wishes, model)
+}
+
+/// Submits the job and works until it has ended.
+async fn work(
+    house: &House,
+    draft: &Draft,
+    model: std::sync::Arc<dyn Model>,
+    quiet: bool,
+    cancel: &CancellationToken,
+) -> Result<Job> {
+    coordinator::submit(draft, house.stores.ledger.as_ref(), house.stores.blobs.as_ref(), &shared::clock::SystemClock)
+        .await?;
+    let mut bar = Bar::new(quiet);
+    let ended = house.work(&draft.id, model, &mut bar, cancel).await;
+    bar.clear();
+    let job = ended?;
+    if job.state == JobState::Done {
+        return Ok(job);
+    }
+    let why = job.error.unwrap_or_else(|| format!("it was {}", job.state.name()));
+    Err(Error::world(format!("job {} failed: {why}", draft.id)))
+}
+
+async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Result<Film> {
+    let tasks = house.stores.ledger.tasks(&job.id).await?;
+    let film = tasks.iter().find(|task| task.kind == shared::TaskKind::Film);
+    let film = film.ok_or_else(|| Error::world(format!("job {} has no film", job.id)))?;
+    let key = shared::ports::BlobKey::made(&job.id, &film.id, film.attempt, "film.mp4")?;
+    let path = delivery.put(house.stores.blobs.as_ref(), &key).await?;
+    let info = media::probe::film(&path)?;
+    Ok(Film { path, info, kept: None })
+}
+
+fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
+    let order = &draft.order;
+    let info = &film.info;
+    let frames = order.shape.frames;
+    if json {
+        let document = serde_json::json!({
+            "ok": true, "film": film.path, "job": draft.id, "seconds": order.fps.seconds(frames), "frames": frames,
+            "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model,
+            "took_seconds": seconds, "kept": film.kept,
+        });
+        println!("{document:#}");
+        return;
+    }
+    println!(
+        "{}: {} ({} at {} fps, {}x{}), seed {}, made in {} ({:.1} frames/s)",
+        show(&film.path),
+        output::duration(order.fps.seconds(frames)),
+        output::count(frames, "frame"),
+        order.fps,
+        info.width,
+        info.height,
+        order.seed,
+        output::duration(seconds),
+        frames as f64 / seconds.max(1e-3),
+    );
+    if let Some(kept) = &film.kept {
+        println!("latents and parts are kept in {}", kept.display());
+    }
+}
+
+fn show(path: &Path) -> std::path::Display<'_> {
+    path.display()
+}

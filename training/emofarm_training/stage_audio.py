@@ -1,0 +1,88 @@
+"""Stage ``audio``: the audio encoder, supervised by mouth shapes and phonemes of synthetic speech.
+
+The heads that read the labels from the features are dropped afterwards; the encoder stays as it is.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .constants import remember
+from .dataset import load
+from .loop import Loop, StageSettings
+from .network.config import ModelConfig
+from .network.emo import Emo
+from .network.log_mel import LogMel
+
+CROP = 400
+"""Label steps (100 Hz) of one training crop."""
+
+VISEME_WEIGHT = 10.0
+FEATURE_WEIGHT = 1e-3
+HELD_OUT_ROWS = 4
+
+
+class Supervised(nn.Module):
+    """Audio encoder with heads for mouth shape (open, wide, round, teeth), phoneme class and silence."""
+
+    def __init__(self, config: ModelConfig, classes: int) -> None:
+        super().__init__()
+        self.encoder = Emo(config).audio_encoder
+        features = config.audio.features
+        self.shape = nn.Linear(features, 4)
+        self.phoneme = nn.Linear(features, classes)
+        self.silence = nn.Linear(features, 1)
+
+
+def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, runs: Path, device: torch.device) -> None:
+    """Trains the encoder on one-minute rows of speech; also measures the log-mel normalisation of the pack."""
+    torch.manual_seed(settings.seed)
+    rng = np.random.default_rng(settings.seed)
+    data = load(data_dir)
+    mel = LogMel(config.audio)
+    frames = torch.stack([mel(torch.from_numpy(data.row("audio", i).copy())[None])[0] for i in range(len(data))])
+    raw = frames * config.audio.std + config.audio.mean
+    mean, std = round(raw.mean().item(), 3), round(raw.std().item(), 3)
+    remember(runs, "audio", {"mean": mean, "std": std})
+    config.audio.mean, config.audio.std = mean, std
+    frames = ((raw - mean) / std).to(device)
+    shape = torch.from_numpy(data.all("viseme")[..., :4].copy()).to(device)
+    phoneme = torch.from_numpy(data.all("phoneme").astype(np.int64)).to(device)
+    steps = shape.shape[1]
+    net = Supervised(config, len(data.meta["classes"])).to(device)
+    loop = Loop("audio", net, settings, runs, device)
+
+    def losses(rows: np.ndarray, starts: np.ndarray, length: int) -> tuple[dict[str, Tensor], Tensor]:
+        def cut(values: Tensor, axis: int) -> Tensor:
+            pieces = [values[r].narrow(axis, s, length) for r, s in zip(rows, starts, strict=True)]
+            return torch.stack(pieces)
+
+        features = net.encoder(cut(frames, 1))
+        # The ends of a crop see zeros where a film would see speech; they are left out of the loss.
+        inner = slice(config.audio.reach, length - config.audio.reach)
+        features = features[:, inner]
+        want_shape, want_class = cut(shape, 0)[:, inner], cut(phoneme, 0)[:, inner]
+        seen = net.shape(features)
+        viseme = F.smooth_l1_loss(seen, want_shape, beta=0.1)
+        classes = F.cross_entropy(net.phoneme(features).transpose(1, 2), want_class)
+        silence = F.binary_cross_entropy_with_logits(net.silence(features)[..., 0], (want_class == 0).float())
+        total = VISEME_WEIGHT * viseme + 0.5 * classes + 0.5 * silence + FEATURE_WEIGHT * features.square().mean()
+        terms = {"loss": total, "viseme": viseme, "classes": classes, "silence": silence}
+        return terms, torch.stack([seen[..., 0], want_shape[..., 0]])
+
+    def loss_of() -> dict[str, Tensor]:
+        rows = rng.integers(HELD_OUT_ROWS, len(data), settings.batch)
+        return losses(rows, rng.integers(0, steps - CROP, settings.batch), CROP)[0]
+
+    @torch.no_grad()
+    def sample(step: int) -> None:
+        terms, opened = losses(np.arange(HELD_OUT_ROWS), np.zeros(HELD_OUT_ROWS, int), steps)
+        r = torch.corrcoef(opened.flatten(1).cpu())[0, 1].item()
+        print(f"audio {step}: held-out mouth opening correlates {r:.3f}, loss {terms['loss'].item():.3f}", flush=True)
+
+    loop.run(loss_of, sample)

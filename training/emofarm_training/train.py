@@ -1,0 +1,82 @@
+"""The recipe: ``python -m emofarm_training.train --config training/demo.toml --runs DIR --data DIR``.
+
+Runs the stages ``vae audio image video speed`` in order, or the one that ``--stage`` names. Every stage goes on from
+its newest checkpoint in ``--runs``; a stage whose budget is spent is passed over. Data come from
+``emofarm_training.dataset``: talking clips in DATA/train, speech in DATA/audio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .constants import with_constants
+from .latents import film_data, still_data
+from .loop import StageSettings, stage_done
+from .network.config import ModelConfig
+from .sheets import loss_curves
+from .stage_audio import train_audio
+from .stage_film import FilmRecipe, train_film
+from .stage_samples import film_sheet, still_sheet
+from .stage_vae import train_vae
+
+STAGES = ("vae", "audio", "image", "video", "speed")
+BEFORE = {"image": ["vae"], "video": ["vae", "image"], "speed": ["vae", "image", "video"]}
+
+
+def run_stage(stage: str, table: dict[str, Any], data: Path, runs: Path, device: torch.device) -> None:
+    """Trains one stage with the settings of its table in the configuration file."""
+    config = with_constants(ModelConfig.from_table(table), runs)
+    entry = dict(table["training"][stage])
+    recipe = FilmRecipe(**entry.pop("film", {}))
+    settings = StageSettings(**entry)
+    if stage == "vae":
+        train_vae(config, settings, runs, device)
+    elif stage == "audio":
+        train_audio(config, settings, data / "audio", runs, device)
+    elif not recipe.audio:
+        films = still_data(config, runs, settings.seed, device)
+        train_film(stage, BEFORE[stage], config, recipe, settings, films, runs, device, still_sheet)
+    else:
+        films = film_data(config, data / "train", runs, table["training"]["clip_frames_used"], device)
+        sheet = film_sheet if recipe.temporal else still_sheet
+        train_film(stage, BEFORE[stage], config, recipe, settings, films, runs, device, sheet)
+
+
+def choose_device(name: str) -> torch.device:
+    """``auto`` takes a GPU if there is one."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description="Trains the demo model.")
+    parser.add_argument("--config", type=Path, default=Path("training/demo.toml"))
+    parser.add_argument("--data", type=Path, required=True, help="folder with train/ and audio/ of emofarm_training.dataset")
+    parser.add_argument("--runs", type=Path, required=True, help="checkpoints, logs and sample sheets")
+    parser.add_argument("--stage", choices=("all", *STAGES), default="all")
+    parser.add_argument("--minutes", type=float, help="budget of the stage in place of the configuration's")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--threads", type=int, default=0, help="CPU threads; 0 leaves the choice to PyTorch")
+    args = parser.parse_args()
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    table = tomllib.loads(args.config.read_text())
+    for stage in STAGES if args.stage == "all" else (args.stage,):
+        if args.minutes is not None:
+            table["training"][stage]["minutes"] = args.minutes
+        if args.stage == "all" and stage_done(args.runs, stage):
+            print(f"{stage}: done, passed over", flush=True)
+            continue
+        run_stage(stage, table, args.data, args.runs, choose_device(args.device))
+        loss_curves(args.runs, args.runs / "losses.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -7,15 +7,9 @@ use crate::{args::PlanArgs, exit, output, settings::Settings};
 /// Measures the track, makes the plan and prints it.
 pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {
     let model = diffusion::open(&settings.model, &settings.search_path())?;
-    let track = media::audio::measure(&args.audio)?;
-    let frames = settings.fps.frames_covering(track.samples, track.sample_rate);
-    let shape = shared::Shape {
-        frames,
-        clip_frames: model.shape().clip_frames,
-        segment_clips: settings.segment_clips,
-        part_segments: settings.part_segments,
-    };
-    let plan = Plan::new(shape)?;
+    let wishes = settings.wishes(0, shared::job::Settings::default());
+    let coordinator::Outline { track, plan } = coordinator::outline(&args.audio, &wishes, &model.shape())?;
+    let frames = plan.shape.frames;
     if json {
         let document = serde_json::json!({
             "ok": true,
@@ -34,7 +28,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
         "{}: {}, {} Hz, {}",
         args.audio.display(),
         output::duration(track.seconds()),
-        track.sample_rate,
+        track.rate,
         output::count(u64::from(track.channels), "channel")
     );
     println!("model {}, {} frames a second, {}", model.name(), settings.fps, output::count(frames, "frame"));

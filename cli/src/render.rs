@@ -1,6 +1,6 @@
 //! `emofarm render`: portrait and track in, film out, in one process.
 
-use std::{path::Path, time::Instant};
+use std::time::Instant;
 
 use coordinator::Draft;
 use shared::{
@@ -48,19 +48,14 @@ struct Film {
 }
 
 fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Draft> {
-    let wishes = coordinator::Wishes {
-        fps: settings.fps,
-        seed: args.seed,
-        segment_clips: settings.segment_clips,
-        part_segments: settings.part_segments,
-        settings: shared::job::Settings {
-            steps: args.steps,
-            guidance: args.guidance,
-            head_speed: args.head_speed,
-            face: args.face,
-            size: args.size,
-        },
+    let chosen = shared::job::Settings {
+        steps: args.steps,
+        guidance: args.guidance,
+        head_speed: args.head_speed,
+        face: args.face,
+        size: args.size,
     };
+    let wishes = settings.wishes(args.seed, chosen);
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)
 }
 
@@ -110,7 +105,7 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
     }
     println!(
         "{}: {} ({} at {} fps, {}x{}), seed {}, made in {} ({:.1} frames/s)",
-        show(&film.path),
+        film.path.display(),
         output::duration(order.fps.seconds(frames)),
         output::count(frames, "frame"),
         order.fps,
@@ -125,6 +120,3 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
     }
 }
 
-fn show(path: &Path) -> std::path::Display<'_> {
-    path.display()
-}

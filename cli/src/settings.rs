@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use coordinator::Wishes;
 use config::{Config, Environment, File, FileFormat};
 use shared::{Error, Fps, Result};
 
@@ -92,6 +93,12 @@ impl Settings {
             self.data_dir.clone_from(dir);
         }
         self
+    }
+
+    /// What an order says besides its files and the model.
+    pub(crate) fn wishes(&self, seed: u64, settings: shared::job::Settings) -> Wishes {
+        let Self { fps, segment_clips, part_segments, .. } = *self;
+        Wishes { fps, seed, segment_clips, part_segments, settings }
     }
 
     /// The directories in which packs are looked for.

@@ -1,1 +1,16 @@
-//! `coordinator`.
+//! Takes jobs, plans them, and keeps them moving.
+//!
+//! [`draft`] turns a portrait, a track and some wishes into an order and its plan, and finds everything that is wrong with
+//! them before anything is written. [`submit`] puts the inputs into the blob store and the job into the ledger.
+//! [`Sweep`] is the reconciler: it takes back leases that ran out and rings for tasks that are ready.
+
+mod draft;
+mod inputs;
+mod submit;
+mod sweep;
+mod wishes;
+
+pub use draft::{Draft, Outline, draft, outline};
+pub use submit::{AUDIO, PORTRAIT, Submission, submit};
+pub use sweep::Sweep;
+pub use wishes::Wishes;

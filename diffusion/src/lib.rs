@@ -1,1 +1,25 @@
-//! `diffusion`.
+//! The EMO network (arXiv 2402.17485) in candle, model packs, and the `test-pattern` model that needs no weights.
+//!
+//! [`open`] turns the name of a pack into a [`Model`](shared::ports::model::Model); everything above this room
+//! works with that trait and never sees candle.
+
+mod device;
+mod emo;
+mod find;
+mod inspect;
+mod kernels;
+mod listen;
+mod mel;
+mod net;
+pub mod pack;
+pub mod pattern;
+mod sampler;
+mod schedule;
+
+pub use device::device_name;
+pub use find::open;
+pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};
+
+#[cfg(test)]
+#[path = "../tests/parity/mod.rs"]
+mod parity;

@@ -11,6 +11,7 @@ pub mod error;
 pub mod frames;
 pub mod job;
 pub mod noise;
+pub mod pace;
 pub mod picture;
 pub mod plan;
 pub mod ports;

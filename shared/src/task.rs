@@ -164,6 +164,8 @@ pub enum Step {
     GiveUp,
     /// The job ended without it.
     Cancel,
+    /// Its failed or cancelled job was taken up again; done tasks stay done.
+    Revive,
 }
 
 impl TaskState {
@@ -178,11 +180,12 @@ impl TaskState {
             (Self::Leased, Step::Complete) => Some(Self::Done),
             (Self::Leased, Step::GiveUp) => Some(Self::Failed),
             (Self::Waiting | Self::Ready | Self::Leased, Step::Cancel) => Some(Self::Cancelled),
+            (Self::Failed | Self::Cancelled, Step::Revive) => Some(Self::Waiting),
             _ => None,
         }
     }
 
-    /// Whether nothing more can happen to the task.
+    /// Whether nothing more can happen to the task, unless its job is taken up again.
     pub fn is_final(self) -> bool {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
@@ -209,19 +212,20 @@ impl TaskState {
 mod tests {
     use super::*;
 
-    const STEPS: [Step; 6] = [Step::NeedsMet, Step::Claim, Step::Complete, Step::Return, Step::GiveUp, Step::Cancel];
+    const STEPS: [Step; 7] =
+        [Step::NeedsMet, Step::Claim, Step::Complete, Step::Return, Step::GiveUp, Step::Cancel, Step::Revive];
 
     /// The whole truth table; `-` is an illegal step.
     #[test]
     fn legal_steps() {
         let table = [
-            //            NeedsMet  Claim     Complete  Return    GiveUp    Cancel
-            ("waiting", ["ready", "-", "-", "-", "-", "cancelled"]),
-            ("ready", ["-", "leased", "-", "-", "-", "cancelled"]),
-            ("leased", ["-", "-", "done", "ready", "failed", "cancelled"]),
-            ("done", ["-"; 6]),
-            ("failed", ["-"; 6]),
-            ("cancelled", ["-"; 6]),
+            //            NeedsMet  Claim     Complete  Return    GiveUp    Cancel      Revive
+            ("waiting", ["ready", "-", "-", "-", "-", "cancelled", "-"]),
+            ("ready", ["-", "leased", "-", "-", "-", "cancelled", "-"]),
+            ("leased", ["-", "-", "done", "ready", "failed", "cancelled", "-"]),
+            ("done", ["-"; 7]),
+            ("failed", ["-", "-", "-", "-", "-", "-", "waiting"]),
+            ("cancelled", ["-", "-", "-", "-", "-", "-", "waiting"]),
         ];
         for (from, to) in table {
             let state = TaskState::named(from).unwrap();
@@ -233,9 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn final_states_take_no_step() {
+    fn final_states_take_no_step_but_revival() {
         for state in TaskState::ALL {
-            assert_eq!(state.is_final(), STEPS.iter().all(|step| state.after(*step).is_none()), "{state:?}");
+            let stuck = STEPS.iter().all(|step| *step == Step::Revive || state.after(*step).is_none());
+            assert_eq!(state.is_final(), stuck, "{state:?}");
         }
     }
 

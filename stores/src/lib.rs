@@ -1,1 +1,11 @@
-//! `stores`.
+//! The keepers of the ports: who keeps the ledger, the queue and the blobs, chosen by URL.
+//!
+//! Nothing above this room names a keeper: it asks [`open`] for some URLs and gets [`Stores`], three port traits.
+
+pub mod blobs;
+pub mod ledger;
+pub mod queue;
+mod resolve;
+
+pub use resolve::{Urls, open};
+pub use shared::ports::Stores;

@@ -38,7 +38,7 @@ fn the_film_has_every_frame_and_its_audio() {
         assert_eq!(out["frames"], frames, "{out}");
         let info = media::probe::film(&house.path("film.mp4")).unwrap();
         assert_eq!(info.frames, frames, "{fps}");
-        let audio = info.audio_seconds.unwrap();
+        let audio = info.audio.unwrap().seconds;
         assert!((audio - 7.03).abs() < 0.03, "{fps}: {audio} s of audio");
         let film = frames as f64 / info.fps.as_f64();
         assert!((film - audio).abs() < 1.0 / info.fps.as_f64() + 0.03, "{fps}: {film} s of pictures for {audio} s");

@@ -61,6 +61,7 @@ def export(config_file: Path, runs: Path, out: Path, figures: dict[str, Any]) ->
     if bad:
         raise ValueError(f"not finite in half precision: {bad[:3]}; train again with a lower learning rate")
     save_file(weights, out / "model.safetensors")
+    (out / "model.safetensors").chmod(0o644)
     size = (out / "model.safetensors").stat().st_size
     if size > LIMIT_BYTES:
         raise ValueError(f"{out / 'model.safetensors'} has {size} bytes, more than {LIMIT_BYTES}; choose smaller widths")

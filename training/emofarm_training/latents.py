@@ -27,7 +27,7 @@ def encode(vae: Vae, pictures: np.ndarray, device: torch.device) -> np.ndarray:
     """Means (N, c, s, s) f32 of pictures (N, S, S, 3) uint8, not normalised."""
     out = []
     for start in range(0, len(pictures), BATCH):
-        x = torch.from_numpy(np.ascontiguousarray(pictures[start : start + BATCH])).to(device)
+        x = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
         x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.autocast(device.type, torch.bfloat16):
             mean = vae.posterior(x.contiguous())[0]

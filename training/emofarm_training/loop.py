@@ -11,6 +11,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from . import ranks
+
 
 @dataclass
 class StageSettings:
@@ -47,7 +49,7 @@ class Loop:
         self.optimizer = torch.optim.AdamW(
             self.named.values(), lr=settings.lr, betas=(0.9, 0.99), weight_decay=settings.weight_decay
         )
-        self.step, self.seconds = 0, 0.0
+        self.step, self.seconds, self.mark = 0, 0.0, time.monotonic()
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / f"{stage}.pt"
         if self.file.exists():
@@ -60,30 +62,30 @@ class Loop:
 
     def run(self, loss_of: Callable[[], dict[str, Tensor]], sample: Callable[[int], None] | None = None) -> None:
         """Steps until the budget is spent. ``loss_of`` gives the terms to log; ``loss`` is the one to minimise."""
-        saved = sampled = time.monotonic()
+        saved = sampled = self.mark = time.monotonic()
+        writer = ranks.rank() == 0
         with (self.folder / f"{self.stage}.jsonl").open("a") as log:
             while self.progress < 1.0:
-                began = time.monotonic()
                 terms = self.update(loss_of)
-                now = time.monotonic()
-                self.seconds += now - began
+                if not writer:
+                    continue
                 line = {"stage": self.stage, "step": self.step, "seconds": round(self.seconds, 2), **terms}
                 log.write(json.dumps(line) + "\n")
                 log.flush()
                 if self.step % 25 == 0:
                     print(" ".join(f"{k}={v:.4g}" if isinstance(v, float) else f"{k}={v}" for k, v in line.items()), flush=True)
-                if now - saved > self.settings.save_every_s:
+                if time.monotonic() - saved > self.settings.save_every_s:
                     self.save()
-                    saved = now
-                if sample is not None and now - sampled > self.settings.sample_every_s:
+                    saved = time.monotonic()
+                if sample is not None and time.monotonic() - sampled > self.settings.sample_every_s:
                     with self.averaged():
                         sample(self.step)
-                    self.seconds += time.monotonic() - now
                     sampled = time.monotonic()
-        self.save()
-        if sample is not None:
-            with self.averaged():
-                sample(self.step)
+        if writer:
+            self.save()
+            if sample is not None:
+                with self.averaged():
+                    sample(self.step)
 
     def update(self, loss_of: Callable[[], dict[str, Tensor]]) -> dict[str, float]:
         """One optimizer step; a step whose gradient is not finite is left out."""
@@ -93,6 +95,11 @@ class Loop:
         terms = loss_of()
         self.optimizer.zero_grad(set_to_none=True)
         terms["loss"].backward()
+        now = time.monotonic()
+        # The time spent is averaged too, so that all processes end after the same step.
+        gradients = [p.grad for p in self.named.values() if p.grad is not None]
+        self.seconds = ranks.average(gradients, self.seconds + now - self.mark)
+        self.mark = now
         norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.settings.clip_norm)
         if torch.isfinite(norm):
             self.optimizer.step()

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from . import ranks
 from .film_data import FilmBatch, FilmBatches, FilmData
 from .loop import Loop, StageSettings, load_ema
 from .network.config import ModelConfig
@@ -54,7 +55,7 @@ class FilmStage:
         self.net, self.recipe, self.settings, self.device = net, recipe, settings, device
         choose_parameters(stage, net, recipe)
         self.alphas = alphas_cumprod(net.config.sampler).float().to(device)
-        self.generator = torch.Generator().manual_seed(settings.seed)
+        self.generator = torch.Generator().manual_seed(settings.seed + 1000 * ranks.rank())
 
     def chance(self, films: int, share: float) -> Tensor:
         """(films,) of 0 and 1: 1 with probability ``share``."""
@@ -140,7 +141,7 @@ def train_film(
         load_ema(part_of(net, earlier), runs / f"{earlier}.pt")
     work = FilmStage(stage, net, recipe, settings, device)
     motion = config.temporal.motion_frames if recipe.temporal else 0
-    batches = FilmBatches(data, config, recipe.frames, motion, recipe.apart, settings.seed)
+    batches = FilmBatches(data, config, recipe.frames, motion, recipe.apart, settings.seed + 1000 * ranks.rank())
     loop = Loop(stage, net, settings, runs, device)
 
     def loss_of() -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 
+from . import ranks
 from .constants import with_constants
 from .latents import film_data, still_data
 from .loop import StageSettings, stage_done
@@ -67,6 +68,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.threads:
         torch.set_num_threads(args.threads)
+    ranks.join()
     table = tomllib.loads(args.config.read_text())
     for stage in STAGES if args.stage == "all" else (args.stage,):
         if args.minutes is not None:
@@ -75,7 +77,8 @@ def main() -> None:
             print(f"{stage}: done, passed over", flush=True)
             continue
         run_stage(stage, table, args.data, args.runs, choose_device(args.device))
-        loss_curves(args.runs, args.runs / "losses.png")
+        if ranks.rank() == 0:
+            loss_curves(args.runs, args.runs / "losses.png")
 
 
 if __name__ == "__main__":

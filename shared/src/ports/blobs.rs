@@ -19,7 +19,8 @@ impl BlobKey {
         Self::from_text(format!("jobs/{job}/inputs/{name}"))
     }
 
-    /// The key of something that an attempt of a task made: `jobs/<job>/<task>/<attempt>/<name>`.
+    /// The key of something that an attempt of a task made: `jobs/<job>/<task>/<attempt>/<name>`. The name may hold
+    /// `/`, so that several blobs can be listed and removed together.
     ///
     /// # Errors
     /// When the name holds anything but letters, digits, `.`, `_` and `-`.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Error, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Timestamp};
+use crate::{Error, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Timestamp, task::Lane};
 
 /// The name under which a worker claims; unique for every run of the program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -112,8 +112,8 @@ pub trait Ledger: Send + Sync {
     /// How far a job is; computed by the ledger so that watching an hour-long job costs one row.
     async fn progress(&self, id: &JobId) -> Result<Progress>;
 
-    /// At most `limit` tasks that may be claimed now, oldest job first, in the order of their plans.
-    async fn ready(&self, now: Timestamp, limit: u32) -> Result<Vec<(TaskKey, TaskKind)>>;
+    /// At most `limit` tasks of these lanes that may be claimed now, oldest job first, in the order of their plans.
+    async fn ready(&self, lanes: &[Lane], now: Timestamp, limit: u32) -> Result<Vec<(TaskKey, TaskKind)>>;
 
     /// Takes the lease on a ready task for `term`; nothing when it is not ready (any more, or yet).
     /// The attempt number grows with every claim.
@@ -127,7 +127,7 @@ pub trait Ledger: Send + Sync {
     ///
     /// # Errors
     /// [`Cause::LeaseLost`](crate::error::Cause::LeaseLost) when the task belongs to another attempt; nothing is changed then.
-    async fn complete(&self, lease: &Lease, now: Timestamp) -> Result<Vec<TaskKey>>;
+    async fn complete(&self, lease: &Lease, now: Timestamp) -> Result<Vec<(TaskKey, TaskKind)>>;
 
     /// The attempt failed. [`Verdict::Retry`](crate::Verdict::Retry) makes the task ready again after a back-off while
     /// attempts are left ([`MOST_FAILURES`] or what the error allows); otherwise the task and its job fail with the error's text,
@@ -153,6 +153,10 @@ pub trait Ledger: Send + Sync {
 
     /// Ends a running job; its open tasks are cancelled and their leases are lost. Returns whether it was running.
     async fn cancel(&self, id: &JobId, now: Timestamp) -> Result<bool>;
+
+    /// Takes a failed or cancelled job up again: what is done stays done, the rest starts without failures, and attempts
+    /// go on counting. Returns whether there was such a job.
+    async fn revive(&self, id: &JobId) -> Result<bool>;
 }
 
 /// Failures after which a task is given up.

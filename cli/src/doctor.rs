@@ -1,0 +1,120 @@
+//! `emofarm doctor`: what is there, what is missing, and how to mend it.
+
+use std::path::Path;
+
+use shared::Result;
+
+use crate::{exit, settings::Settings};
+
+/// One thing that was looked at.
+#[derive(serde::Serialize)]
+struct Finding {
+    /// What.
+    name: String,
+    /// Whether it is as it should be.
+    ok: bool,
+    /// What was found.
+    found: String,
+    /// What to do, where something is wrong.
+    mend: Option<String>,
+}
+
+/// Looks at everything; exit code 0 when all is well, 1 otherwise.
+pub(crate) fn run(settings: &Settings, json: bool) -> Result<u8> {
+    let mut findings = versions();
+    findings.extend(codecs());
+    findings.push(stores(&settings.data_dir));
+    findings.extend(packs(settings));
+    let ok = findings.iter().all(|finding| finding.ok);
+    if json {
+        println!("{:#}", serde_json::json!({ "ok": ok, "findings": findings }));
+    } else {
+        for finding in &findings {
+            println!("{} {:<24} {}", if finding.ok { "ok  " } else { "FAIL" }, finding.name, finding.found);
+            if let Some(mend) = &finding.mend {
+                println!("     {:<24} -> {mend}", "");
+            }
+        }
+    }
+    Ok(if ok { exit::DONE } else { exit::FAILED })
+}
+
+fn good(name: impl Into<String>, found: impl Into<String>) -> Finding {
+    Finding { name: name.into(), ok: true, found: found.into(), mend: None }
+}
+
+fn bad(name: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Finding {
+    Finding { name: name.into(), ok: false, found: found.into(), mend: Some(mend.into()) }
+}
+
+fn versions() -> Vec<Finding> {
+    vec![
+        good("emofarm", env!("CARGO_PKG_VERSION")),
+        good("FFmpeg libraries", media::codecs::ffmpeg_version()),
+        good("device", diffusion::device_name()),
+    ]
+}
+
+fn codecs() -> Vec<Finding> {
+    let one = |(name, there): (String, bool)| {
+        if there {
+            good(format!("codec {name}"), "available")
+        } else {
+            bad(format!("codec {name}"), "missing", "install an FFmpeg that was built with it (Debian's is)")
+        }
+    };
+    media::codecs::codecs().into_iter().map(one).collect()
+}
+
+/// Opens real stores in a throw-away directory where renders keep their work, and writes and reads back a blob.
+fn stores(data: &Path) -> Finding {
+    let name = "data directory";
+    let mend = "choose a directory that can be written: --data-dir, EMOFARM_DATA_DIR or data_dir in emofarm.toml";
+    let attempt = || -> std::result::Result<(), String> {
+        std::fs::create_dir_all(data).map_err(|e| format!("{}: {e}", data.display()))?;
+        let dir = tempfile::Builder::new().prefix("doctor-").tempdir_in(data).map_err(|e| e.to_string())?;
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        runtime.block_on(round_trip(dir.path())).map_err(|e| e.to_string())
+    };
+    match attempt() {
+        Ok(()) => good(name, format!("{} (ledger, queue and blobs work)", data.display())),
+        Err(error) => bad(name, error, mend),
+    }
+}
+
+async fn round_trip(dir: &Path) -> Result<()> {
+    let stores = stores::open(&stores::Urls {
+        ledger: format!("sqlite://{}", dir.join("ledger.db").display()),
+        queue: "memory:".into(),
+        blobs: format!("file://{}", dir.join("blobs").display()),
+    })
+    .await?;
+    let key = shared::ports::BlobKey::from_text("doctor/probe")?;
+    stores.blobs.put(&key, b"probe").await?;
+    if stores.blobs.get(&key).await? == b"probe" {
+        Ok(())
+    } else {
+        Err(shared::Error::world("a blob came back changed"))
+    }
+}
+
+/// Every pack on the search path, its checksums included; and the pack that a render would use.
+fn packs(settings: &Settings) -> Vec<Finding> {
+    let search = settings.search_path();
+    let mut findings: Vec<Finding> = diffusion::packs(&search)
+        .into_iter()
+        .map(|pack| match diffusion::inspect(&pack.name, &search) {
+            Ok(_) => good(format!("model {}", pack.name), "complete, checksums agree"),
+            Err(error) => bad(
+                format!("model {}", pack.name),
+                error.message(),
+                error.mending().unwrap_or("fetch the pack again, or remove it"),
+            ),
+        })
+        .collect();
+    if let Err(error) = diffusion::open(&settings.model, &search) {
+        findings.push(bad("default model", error.message(), error.mending().unwrap_or("set model to another pack")));
+    }
+    findings
+}

@@ -1,0 +1,87 @@
+//! What somebody who orders a film may choose, and which choices can be met.
+
+use shared::{Error, Fps, Result, job::Settings};
+
+/// The edges a film may have, in pixels.
+const SIZES: std::ops::RangeInclusive<u32> = 64..=4096;
+
+/// Denoising steps that make sense: the schedule has 1000.
+const STEPS: std::ops::RangeInclusive<u32> = 1..=1000;
+
+/// What an order says besides its two files and the model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wishes {
+    /// Frames per second of the film.
+    pub fps: Fps,
+    /// Seed of all noise.
+    pub seed: u64,
+    /// Clips in a segment.
+    pub segment_clips: u32,
+    /// Segments in a part.
+    pub part_segments: u32,
+    /// What shapes the picture.
+    pub settings: Settings,
+}
+
+impl Wishes {
+    /// Finds a setting that no film can meet.
+    ///
+    /// # Errors
+    /// [`Cause::Order`](shared::error::Cause::Order) naming the setting and what it may be.
+    pub(crate) fn check(&self) -> Result<()> {
+        let Settings { steps, guidance, head_speed, face: _, size } = self.settings;
+        if let Some(size) = size.filter(|size| !SIZES.contains(size) || size % 2 != 0) {
+            return Err(Error::order(format!("a film cannot be {size} pixels wide and high")).mend(format!(
+                "give --size an even number from {} to {}",
+                SIZES.start(),
+                SIZES.end()
+            )));
+        }
+        if let Some(steps) = steps.filter(|steps| !STEPS.contains(steps)) {
+            return Err(Error::order(format!("a clip cannot be denoised in {steps} steps")).mend(format!(
+                "give --steps a number from {} to {}",
+                STEPS.start(),
+                STEPS.end()
+            )));
+        }
+        for (name, value) in [("guidance", guidance), ("head speed", head_speed)] {
+            if let Some(value) = value.filter(|value| !value.is_finite()) {
+                return Err(Error::order(format!("the {name} cannot be {value}")).mend("give a finite number"));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(settings: Settings) -> Result<()> {
+        Wishes { fps: Fps::PAL, seed: 0, segment_clips: 4, part_segments: 2, settings }.check()
+    }
+
+    #[test]
+    fn limits_are_kept_and_named() {
+        check(Settings::default()).unwrap();
+        for size in [64, 512, 4096] {
+            check(Settings { size: Some(size), ..Settings::default() }).unwrap();
+        }
+        for steps in [1, 1000] {
+            check(Settings { steps: Some(steps), ..Settings::default() }).unwrap();
+        }
+        let refused = [
+            (Settings { size: Some(62), ..Settings::default() }, "--size"),
+            (Settings { size: Some(4098), ..Settings::default() }, "--size"),
+            (Settings { size: Some(257), ..Settings::default() }, "--size"),
+            (Settings { steps: Some(0), ..Settings::default() }, "--steps"),
+            (Settings { steps: Some(1001), ..Settings::default() }, "--steps"),
+            (Settings { guidance: Some(f32::NAN), ..Settings::default() }, "guidance"),
+            (Settings { head_speed: Some(f32::INFINITY), ..Settings::default() }, "head speed"),
+        ];
+        for (settings, name) in refused {
+            let error = check(settings.clone()).unwrap_err();
+            assert!(error.to_string().contains(name) && error.mending().is_some(), "{settings:?}: {error}");
+        }
+    }
+}

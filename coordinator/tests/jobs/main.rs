@@ -1,0 +1,6 @@
+//! Drafts, submissions and sweeps on real stores and real files.
+
+mod draft;
+mod farm;
+mod submit;
+mod sweep;

@@ -1,0 +1,124 @@
+//! The EMO network behind the model port.
+
+mod render;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use shared::{
+    Bundle, Error, FaceBox, Fps, Picture, Result,
+    job::Settings,
+    ports::model::{AudioEncoder, Model, ModelShape, Renderer},
+};
+
+use crate::{
+    listen::Listener,
+    net::{Network, face_locator::mask},
+    pack::{Pack, manifest::Manifest},
+    sampler::{Sampling, failed},
+};
+use render::{EmoRenderer, Prepared};
+
+/// A model pack of the EMO family, its weights in memory.
+pub(crate) struct EmoModel {
+    manifest: Arc<Manifest>,
+    digest: String,
+    network: Arc<Network>,
+}
+
+impl EmoModel {
+    /// Loads the weights of `pack`.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or its tensors do not belong to the manifest.
+    pub(crate) fn load(pack: Pack) -> Result<Self> {
+        let network = Network::load(&pack.manifest, pack.weights()?)?;
+        Ok(Self { manifest: Arc::new(pack.manifest), digest: pack.digest, network: Arc::new(network) })
+    }
+
+    fn sampling(&self, settings: &Settings) -> Result<Sampling> {
+        let sampler = &self.manifest.sampler;
+        let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
+        let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
+        if !(1..=sampler.train_steps).contains(&steps) {
+            let most = sampler.train_steps;
+            return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
+        }
+        let guidance = settings.guidance.unwrap_or(sampler.guidance);
+        if !(0.0..=100.0).contains(&guidance) {
+            return wrong(format!("a guidance of {guidance} is out of range"), "give 0 to 100".into());
+        }
+        if settings.head_speed.is_some_and(|speed| !(0.0..=90.0).contains(&speed)) {
+            let mend = "give 0 to 90 degrees a frame; this network learnt 0 to 1.6 or so".into();
+            return wrong(format!("a head speed of {:?} is out of range", settings.head_speed), mend);
+        }
+        Ok(Sampling::new(sampler, steps, guidance))
+    }
+
+    fn make(&self, portrait: &Picture, face: FaceBox) -> candle_core::Result<Prepared> {
+        let size = self.manifest.picture.size;
+        let pixels: Vec<f32> = portrait.data().iter().map(|x| f32::from(*x) / 127.5 - 1.0).collect();
+        let picture = Tensor::from_vec(pixels, (1, size, size, 3), &Device::Cpu)?;
+        let latent = self.network.vae.encode(&picture)?.contiguous()?;
+        Ok(Prepared {
+            face: self.network.face_locator.forward(&mask(face, size)?)?,
+            reference: self.network.reference.forward(&latent)?,
+            latent,
+        })
+    }
+}
+
+impl Model for EmoModel {
+    fn name(&self) -> &str {
+        &self.manifest.pack.name
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn shape(&self) -> ModelShape {
+        let (manifest, size) = (&self.manifest, self.manifest.latent_size());
+        ModelShape {
+            clip_frames: manifest.temporal.clip_frames as u32,
+            motion_frames: manifest.temporal.motion_frames as u32,
+            audio_margin: manifest.audio_layers.window as u32,
+            feature_width: manifest.audio.features,
+            image_size: manifest.picture.size as u32,
+            latent: [manifest.vae.latent_channels, size, size],
+        }
+    }
+
+    fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {
+        Box::new(Listener::new(Arc::clone(&self.network), &self.manifest.audio, fps))
+    }
+
+    fn prepare(&self, portrait: &Picture, face: FaceBox, settings: &Settings) -> Result<Bundle> {
+        self.sampling(settings)?;
+        let size = self.manifest.picture.size as u32;
+        if (portrait.width(), portrait.height()) != (size, size) {
+            let (width, height) = (portrait.width(), portrait.height());
+            return Err(Error::world(format!(
+                "the portrait crop has {width}x{height} pixels where the model takes {size}x{size}"
+            )));
+        }
+        face.inside(size, size)?;
+        self.make(portrait, face).map_err(failed)?.to_bundle()
+    }
+
+    fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
+        let sampling = self.sampling(settings)?;
+        let prepared = Prepared::from_bundle(prepared, &self.manifest, &self.network)?;
+        let renderer = EmoRenderer::new(
+            Arc::clone(&self.manifest),
+            Arc::clone(&self.network),
+            prepared,
+            sampling,
+            settings.head_speed,
+            seed,
+        );
+        Ok(Box::new(renderer))
+    }
+}

@@ -1,0 +1,228 @@
+//! One job under way: clips from prepared conditions, pictures from latents.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use shared::{
+    Bundle, Error, Frames, Picture, Result,
+    ports::model::{ClipInput, Control, Renderer},
+};
+
+use crate::{
+    net::{Network, unet::Conditions},
+    pack::manifest::Manifest,
+    sampler::{Sampling, clip_noise, failed},
+};
+
+/// Latents that are decoded at once: enough to keep the cores busy, few enough to be small beside the weights.
+const DECODE: usize = 4;
+
+/// What is the same for all clips of a job; maps and tokens with their channels last.
+pub(crate) struct Prepared {
+    /// The portrait's latent, `[1, s, s, channels]`.
+    pub(crate) latent: Tensor,
+    /// The Face Locator's map, `[1, s, s, c]`.
+    pub(crate) face: Tensor,
+    /// The `ReferenceNet`'s feature of each layer, `[1, hw, c]`.
+    pub(crate) reference: Vec<Tensor>,
+}
+
+impl Prepared {
+    /// As named tensors: `latent`, `face`, `reference.00` and so on.
+    pub(crate) fn to_bundle(&self) -> Result<Bundle> {
+        let mut bundle = Bundle::default();
+        let mut keep = |name: String, tensor: &Tensor| {
+            let numbers = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>()).map_err(failed)?;
+            bundle.tensors.insert(name, shared::Tensor::new(tensor.dims(), numbers)?);
+            Ok::<_, Error>(())
+        };
+        keep("latent".into(), &self.latent)?;
+        keep("face".into(), &self.face)?;
+        for (index, feature) in self.reference.iter().enumerate() {
+            keep(format!("reference.{index:02}"), feature)?;
+        }
+        Ok(bundle)
+    }
+
+    /// Reads a bundle back and checks that it belongs to this network.
+    pub(crate) fn from_bundle(bundle: &Bundle, manifest: &Manifest, network: &Network) -> Result<Self> {
+        let (size, channels) = (manifest.latent_size(), manifest.unet.channels[0]);
+        let take = |name: &str, shape: &[usize]| {
+            let tensor = bundle.get(name)?;
+            if tensor.shape() != shape {
+                let found = tensor.shape();
+                let message = format!("\"{name}\" of the prepared bundle has shape {found:?}, not {shape:?}");
+                return Err(Error::world(message).mend("the bundle belongs to another model pack"));
+            }
+            Tensor::from_slice(tensor.data(), shape, &Device::Cpu).map_err(failed)
+        };
+        let maps = network.denoiser.map_sizes(size).enumerate();
+        Ok(Self {
+            latent: take("latent", &[1, size, size, manifest.vae.latent_channels])?,
+            face: take("face", &[1, size, size, channels])?,
+            reference: maps
+                .map(|(index, (pixels, channels))| take(&format!("reference.{index:02}"), &[1, pixels, channels]))
+                .collect::<Result<_>>()?,
+        })
+    }
+}
+
+/// A network at work on one job.
+pub(crate) struct EmoRenderer {
+    manifest: Arc<Manifest>,
+    network: Arc<Network>,
+    prepared: Prepared,
+    sampling: Sampling,
+    head_speed: Option<f32>,
+    seed: u64,
+    /// Conditions that do not change from clip to clip; made by the first clip, since decoding needs none.
+    steady: Option<Conditions>,
+    /// Keys and values of the motion maps of a first clip.
+    blank: Option<Vec<Tensor>>,
+}
+
+impl EmoRenderer {
+    pub(crate) fn new(
+        manifest: Arc<Manifest>,
+        network: Arc<Network>,
+        prepared: Prepared,
+        sampling: Sampling,
+        head_speed: Option<f32>,
+        seed: u64,
+    ) -> Self {
+        Self { manifest, network, prepared, sampling, head_speed, seed, steady: None, blank: None }
+    }
+
+    fn latent_shape(&self) -> [usize; 3] {
+        let size = self.manifest.latent_size();
+        [self.manifest.vae.latent_channels, size, size]
+    }
+
+    /// Conditions without audio and motion.
+    fn steady(&mut self) -> candle_core::Result<Conditions> {
+        if let Some(steady) = &self.steady {
+            return Ok(steady.clone());
+        }
+        let (denoiser, frames) = (&self.network.denoiser, self.manifest.temporal.clip_frames);
+        let speed = match self.head_speed {
+            Some(speed) => {
+                let film = vec![speed; frames + 2 * self.manifest.speed.window];
+                denoiser.speed_keys(&self.network.speed.forward(&film)?)?
+            }
+            None => Vec::new(),
+        };
+        let steady = Conditions {
+            reference: denoiser.reference_keys(&self.prepared.reference)?,
+            base: Some(denoiser.base(&self.prepared.latent, &self.prepared.face)?),
+            speed,
+            ..Conditions::default()
+        };
+        self.steady = Some(steady.clone());
+        Ok(steady)
+    }
+
+    fn conditions(&mut self, clip: &ClipInput) -> candle_core::Result<Conditions> {
+        let mut given = self.steady()?;
+        let features = Tensor::from_slice(clip.features.data(), clip.features.shape(), &Device::Cpu)?;
+        given.audio = self.network.denoiser.audio_keys(&self.network.projection.forward(&features)?)?;
+        given.motion = match &clip.motion {
+            Some(motion) => {
+                let maps = self.network.reference.forward(&channels_last(motion)?)?;
+                self.network.denoiser.motion_keys(&maps)?
+            }
+            None => self.blank()?,
+        };
+        Ok(given)
+    }
+
+    fn blank(&mut self) -> candle_core::Result<Vec<Tensor>> {
+        if let Some(blank) = &self.blank {
+            return Ok(blank.clone());
+        }
+        let maps = self.network.reference.blank(self.manifest.temporal.motion_frames, self.manifest.latent_size())?;
+        let blank = self.network.denoiser.motion_keys(&maps)?;
+        self.blank = Some(blank.clone());
+        Ok(blank)
+    }
+
+    fn check(&self, clip: &ClipInput) -> Result<()> {
+        let frames = self.manifest.temporal.clip_frames;
+        let rows = frames + 2 * self.manifest.audio_layers.window;
+        let shape = clip.features.shape();
+        if clip.frames.len() != frames as u64 || shape != [rows, self.manifest.audio.features] {
+            let message = format!("frames {} with features of shape {shape:?} are not a clip of this model", clip.frames);
+            return Err(Error::world(message));
+        }
+        let [c, height, width] = self.latent_shape();
+        match &clip.motion {
+            Some(motion) if motion.shape() != [self.manifest.temporal.motion_frames, c, height, width] => {
+                let (frames, shape) = (clip.frames, motion.shape());
+                Err(Error::world(format!("frames {frames} cannot be rendered from motion frames of shape {shape:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn pictures(&self, latents: &shared::Tensor) -> candle_core::Result<Vec<u8>> {
+        let pictures = self.network.vae.decode(&channels_last(latents)?)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(pictures.into_iter().map(|x| ((x.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8).collect())
+    }
+}
+
+impl Renderer for EmoRenderer {
+    fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
+        self.check(clip)?;
+        let given = self.conditions(clip).map_err(failed)?;
+        let [c, height, width] = self.latent_shape();
+        let f = self.manifest.temporal.clip_frames;
+        let noise = clip_noise(self.seed, clip.frames, [c, height, width], self.manifest.sampler.noise_shared);
+        let x = self.sampling.denoise(&self.network.denoiser, noise, [f, height, width, c], &given, step)?;
+        let latents = shared::Tensor::new([f, c, height, width], channels_first(&x, height * width, c))?;
+        finite(latents.rounded_to_f16(), clip.frames)
+    }
+
+    fn decode(&mut self, latents: &shared::Tensor, first: u64) -> Result<Vec<Picture>> {
+        let shape = latents.shape();
+        if shape.len() != 4 || shape[1..] != self.latent_shape() {
+            return Err(Error::world(format!("latents of shape {shape:?} from frame {first} are not of this model")));
+        }
+        let rows = latents.rows();
+        let frames = Frames::new(first, first + rows as u64);
+        let size = self.manifest.picture.size as u32;
+        let bytes = size as usize * size as usize * 3;
+        let mut pictures = Vec::with_capacity(rows);
+        for from in (0..rows).step_by(DECODE) {
+            let batch = finite(latents.slice(from, (from + DECODE).min(rows))?, Frames::new(first + from as u64, frames.end))?;
+            for pixels in self.pictures(&batch).map_err(failed)?.chunks_exact(bytes) {
+                pictures.push(Picture::new(size, size, pixels.to_vec())?);
+            }
+        }
+        Ok(pictures)
+    }
+}
+
+/// Lets latents pass that are numbers; the weights or the machine are at fault otherwise, and one more try tells which.
+fn finite(latents: shared::Tensor, frames: Frames) -> Result<shared::Tensor> {
+    match latents.first_bad_row() {
+        None => Ok(latents),
+        Some(row) => Err(Error::world(format!(
+            "frame {} of clip {frames} came out as not a number",
+            frames.start + row as u64
+        ))
+        .mend("if it happens again, the weights or the settings drive the network out of range: try less guidance")
+        .at_most(2)),
+    }
+}
+
+/// Latents `[n, c, h, w]` as maps `[n, h, w, c]`.
+fn channels_last(latents: &shared::Tensor) -> candle_core::Result<Tensor> {
+    Tensor::from_slice(latents.data(), latents.shape(), &Device::Cpu)?.permute((0, 2, 3, 1))?.contiguous()
+}
+
+/// Maps `[n, pixels, c]` as `[n, c, pixels]`.
+fn channels_first(x: &[f32], pixels: usize, c: usize) -> Vec<f32> {
+    let frame = |map: &'_ [f32]| -> Vec<f32> {
+        (0..c).flat_map(|channel| map.iter().skip(channel).step_by(c).copied()).collect()
+    };
+    x.chunks_exact(pixels * c).flat_map(frame).collect()
+}

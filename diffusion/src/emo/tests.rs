@@ -1,0 +1,185 @@
+//! The model port on the tiny pack of the parity test.
+
+use std::path::Path;
+
+use shared::{
+    Bundle, FaceBox, Fps, Frames, Picture, Tensor, Verdict,
+    digest::sha256,
+    job::Settings,
+    ports::model::{ClipInput, Control, Model, Renderer},
+    tensor::Precision,
+};
+
+use crate::{
+    open,
+    pack::{MANIFEST, WEIGHTS},
+    parity::fixtures::{manifest_text, weights_file},
+};
+
+/// Writes a pack of these weights into `dir`.
+fn write_pack(dir: &Path, weights: &[u8]) {
+    std::fs::write(dir.join(WEIGHTS), weights).unwrap();
+    std::fs::write(dir.join(MANIFEST), manifest_text(&sha256(weights))).unwrap();
+}
+
+fn tiny() -> std::sync::Arc<dyn Model> {
+    let dir = tempfile::tempdir().unwrap();
+    write_pack(dir.path(), &weights_file());
+    open(dir.path().to_str().unwrap(), &[]).unwrap()
+}
+
+fn portrait() -> (Picture, FaceBox) {
+    let pixels = (0..32 * 32 * 3).map(|i| (i * 37 % 251) as u8).collect();
+    (Picture::new(32, 32, pixels).unwrap(), FaceBox { x: 8, y: 6, w: 16, h: 18 })
+}
+
+fn renderer(model: &dyn Model, settings: &Settings, seed: u64) -> Box<dyn Renderer> {
+    let (picture, face) = portrait();
+    let prepared = model.prepare(&picture, face, settings).unwrap();
+    // As on another worker: only bytes travel.
+    let prepared = Bundle::from_bytes(&prepared.to_bytes(Precision::Single).unwrap()).unwrap();
+    model.renderer(&prepared, settings, seed).unwrap()
+}
+
+fn clip(start: u64, motion: Option<Tensor>) -> ClipInput {
+    let features = (0..10 * 6).map(|i| ((i * 7 + start as usize) % 13) as f32 / 6.0 - 1.0).collect();
+    ClipInput { frames: Frames::new(start, start + 6), features: Tensor::new([10, 6], features).unwrap(), motion }
+}
+
+fn go(_: u32) -> Control {
+    Control::Continue
+}
+
+#[test]
+fn a_clip_depends_on_its_inputs_and_on_nothing_else() {
+    let model = tiny();
+    let settings = Settings { head_speed: Some(0.4), ..Settings::default() };
+    let mut worker = renderer(&*model, &settings, 7);
+    let first = worker.render(&clip(0, None), &mut go).unwrap();
+    assert_eq!(first.shape(), [6, 4, 8, 8]);
+    assert_eq!(first, first.clone().rounded_to_f16());
+    let motion = Some(first.slice(4, 6).unwrap());
+    let second = worker.render(&clip(6, motion.clone()), &mut go).unwrap();
+    // Another worker, which never saw the first clip, makes the same second one.
+    let mut other = renderer(&*tiny(), &settings, 7);
+    assert_eq!(other.render(&clip(6, motion.clone()), &mut go).unwrap(), second);
+    assert_ne!(other.render(&clip(6, None), &mut go).unwrap(), second);
+    assert_ne!(other.render(&clip(12, motion.clone()), &mut go).unwrap(), second);
+    let changed = |settings: Settings, seed| {
+        renderer(&*model, &settings, seed).render(&clip(6, motion.clone()), &mut go).unwrap() != second
+    };
+    assert!(changed(settings.clone(), 8), "seed");
+    assert!(changed(Settings { head_speed: Some(0.8), ..settings.clone() }, 7), "speed");
+    assert!(changed(Settings { head_speed: None, ..settings.clone() }, 7), "no speed");
+    assert!(changed(Settings { guidance: Some(1.0), ..settings.clone() }, 7), "guidance");
+    assert!(changed(Settings { steps: Some(3), ..settings.clone() }, 7), "steps");
+}
+
+#[test]
+fn pictures_come_out_in_any_batch() {
+    let model = tiny();
+    let mut worker = renderer(&*model, &Settings::default(), 7);
+    let latents = worker.render(&clip(0, None), &mut go).unwrap();
+    let all = worker.decode(&latents, 0).unwrap();
+    assert_eq!((all.len(), all[0].width()), (6, 32));
+    for (row, picture) in all.iter().enumerate() {
+        let one = worker.decode(&latents.slice(row, row + 1).unwrap(), row as u64).unwrap();
+        assert_eq!(one, [picture.clone()], "frame {row}");
+    }
+}
+
+#[test]
+fn a_clip_stops_at_any_step() {
+    let model = tiny();
+    let mut worker = renderer(&*model, &Settings::default(), 7);
+    for last in 0..4 {
+        let mut steps = Vec::new();
+        let result = worker.render(&clip(0, None), &mut |step| {
+            steps.push(step);
+            if step == last { Control::Stop } else { Control::Continue }
+        });
+        assert_eq!(result.unwrap_err().verdict(), Verdict::Stop);
+        assert_eq!(steps, (0..=last).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn numbers_that_are_none_name_their_frame() {
+    let model = tiny();
+    let mut worker = renderer(&*model, &Settings::default(), 7);
+    let good = worker.render(&clip(0, None), &mut go).unwrap();
+    let mut data = good.slice(4, 6).unwrap().data().to_vec();
+    data[300] = f32::NAN;
+    let motion = Tensor::new([2, 4, 8, 8], data).unwrap();
+    let error = worker.render(&clip(6, Some(motion)), &mut go).unwrap_err();
+    assert!(error.to_string().contains("of clip 6..12 came out as not a number"), "{error}");
+    assert_eq!((error.verdict(), error.most_attempts()), (Verdict::Retry, Some(2)));
+    let mut data = good.data().to_vec();
+    data[5 * 256 + 1] = f32::INFINITY;
+    let error = worker.decode(&Tensor::new(good.shape(), data).unwrap(), 100).unwrap_err();
+    assert!(error.to_string().contains("frame 105"), "{error}");
+}
+
+#[test]
+fn wrong_shapes_and_settings_are_refused() {
+    let model = tiny();
+    let (picture, face) = portrait();
+    let prepared = model.prepare(&picture, face, &Settings::default()).unwrap();
+    for settings in [
+        Settings { steps: Some(0), ..Settings::default() },
+        Settings { steps: Some(1001), ..Settings::default() },
+        Settings { guidance: Some(f32::NAN), ..Settings::default() },
+        Settings { head_speed: Some(-1.0), ..Settings::default() },
+    ] {
+        assert_eq!(model.renderer(&prepared, &settings, 1).err().unwrap().verdict(), Verdict::Fail, "{settings:?}");
+        assert_eq!(model.prepare(&picture, face, &settings).unwrap_err().verdict(), Verdict::Fail, "{settings:?}");
+    }
+    assert!(model.prepare(&Picture::black(16, 16), face, &Settings::default()).is_err());
+    for name in prepared.tensors.keys() {
+        let mut other = prepared.clone();
+        other.tensors.insert(name.clone(), Tensor::new([1], vec![0.0]).unwrap());
+        let error = model.renderer(&other, &Settings::default(), 1).err().unwrap().to_string();
+        assert!(error.contains(name.as_str()), "{error}");
+    }
+    let mut worker = renderer(&*model, &Settings::default(), 7);
+    let short = ClipInput { frames: Frames::new(0, 5), ..clip(0, None) };
+    assert!(worker.render(&short, &mut go).is_err());
+    assert!(worker.render(&clip(0, Some(Tensor::new([1], vec![0.0]).unwrap())), &mut go).is_err());
+    assert!(worker.decode(&Tensor::new([1, 4, 8, 4], vec![0.0; 128]).unwrap(), 0).is_err());
+}
+
+#[test]
+fn the_cut_of_the_stream_does_not_change_a_bit() {
+    let model = tiny();
+    let fps: Fps = "23.976".parse().unwrap();
+    let samples: Vec<f32> = (0..61_111).map(|i| (i as f32 * 0.03).sin() * (i as f32 * 0.0007).cos()).collect();
+    let frames = fps.frames_covering(samples.len() as u64, 16_000);
+    let listen = |size: usize| {
+        let mut encoder = model.audio_encoder(fps);
+        let mut parts: Vec<Tensor> = samples.chunks(size).map(|part| encoder.push(part).unwrap()).collect();
+        parts.push(encoder.finish(frames).unwrap());
+        Tensor::join(&parts).unwrap()
+    };
+    let whole = listen(samples.len());
+    assert_eq!(whole.shape(), [frames as usize, 6]);
+    for size in [160, 1601, 7777, 16_000] {
+        let parts = listen(size);
+        assert!(parts.data().iter().zip(whole.data()).all(|(a, b)| a.to_bits() == b.to_bits()), "{size}");
+    }
+}
+
+#[test]
+fn a_stream_shorter_than_the_film_is_filled_with_silence() {
+    let model = tiny();
+    let samples: Vec<f32> = (0..3000).map(|i| (i as f32 * 0.03).sin()).collect();
+    let run = |samples: &[f32]| {
+        let mut encoder = model.audio_encoder(Fps::PAL);
+        let early = encoder.push(samples).unwrap();
+        Tensor::join(&[early, encoder.finish(30).unwrap()]).unwrap()
+    };
+    let mut padded = samples.clone();
+    padded.resize(29 * 640, 0.0);
+    assert_eq!(run(&samples), run(&padded));
+    assert_eq!(run(&[]).shape(), [30, 6]);
+    assert!(model.audio_encoder(Fps::PAL).push(&[0.0, f32::NAN]).unwrap_err().to_string().contains("sample 1"));
+}

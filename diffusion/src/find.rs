@@ -1,0 +1,75 @@
+//! Finds packs by name or directory and opens them.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use shared::{Error, Result, ports::model::Model};
+
+use crate::{
+    emo::EmoModel,
+    pack::{MANIFEST, Pack},
+    pattern::TestPattern,
+};
+
+/// Opens the model called `name_or_dir`: the built-in test pattern, a pack in one of the `search` directories
+/// (first one first), or the directory of a pack.
+///
+/// # Errors
+/// When there is no such pack, or its files are damaged.
+pub fn open(name_or_dir: &str, search: &[PathBuf]) -> Result<Arc<dyn Model>> {
+    match find(name_or_dir, search)? {
+        Found::TestPattern => Ok(Arc::new(TestPattern::new())),
+        Found::Pack(pack) => Ok(Arc::new(EmoModel::load(*pack)?)),
+    }
+}
+
+/// What a name stands for.
+pub(crate) enum Found {
+    /// The built-in model.
+    TestPattern,
+    /// A pack; its weights are not read yet.
+    Pack(Box<Pack>),
+}
+
+/// Looks a name up.
+pub(crate) fn find(name_or_dir: &str, search: &[PathBuf]) -> Result<Found> {
+    if name_or_dir == TestPattern::NAME {
+        return Ok(Found::TestPattern);
+    }
+    let is_path = Path::new(name_or_dir).components().count() != 1 || name_or_dir.starts_with('.');
+    if !is_path {
+        if let Some(dir) = directories(search).find(|dir| dir.ends_with(name_or_dir)) {
+            return Ok(Found::Pack(Box::new(Pack::open(&dir)?)));
+        }
+        // A directory may have another name than its pack; damaged ones are not in question here.
+        let named = |pack: &Pack| pack.manifest.pack.name == name_or_dir;
+        if let Some(pack) = directories(search).filter_map(|dir| Pack::open(&dir).ok()).find(named) {
+            return Ok(Found::Pack(Box::new(pack)));
+        }
+    }
+    let dir = Path::new(name_or_dir);
+    if dir.is_dir() {
+        return Ok(Found::Pack(Box::new(Pack::open(dir)?)));
+    }
+    let looked: Vec<String> = search.iter().map(|dir| dir.display().to_string()).collect();
+    let message = if is_path || looked.is_empty() {
+        format!("there is no model pack \"{name_or_dir}\"")
+    } else {
+        format!("there is no model pack \"{name_or_dir}\" in {}", looked.join(", "))
+    };
+    Err(Error::order(message).mend("list the packs with \"emofarm model list\", or give the directory of one"))
+}
+
+/// Directories with a manifest directly below those of `search`, each in order of names.
+pub(crate) fn directories(search: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
+    let below = |dir: &PathBuf| {
+        // A search directory that does not exist holds no packs.
+        let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+        let mut dirs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|dir| dir.join(MANIFEST).is_file()).collect();
+        dirs.sort();
+        dirs
+    };
+    search.iter().flat_map(below)
+}

@@ -1,0 +1,270 @@
+//! Multi-head attention over rows, without ever writing the scores to memory beyond a few rows.
+
+use candle_core::{Result, Tensor, bail};
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::{
+    math, op,
+    packed::block_width,
+    tile::{rows_of, tile},
+};
+
+/// Query rows that one task of a thread takes: enough to pay for packing the keys.
+const TASK_ROWS: usize = 256;
+
+/// How channels are split into heads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Heads {
+    /// Number of heads.
+    pub(crate) count: usize,
+    /// Channels of all heads together.
+    pub(crate) channels: usize,
+}
+
+impl Heads {
+    fn size(self) -> usize {
+        self.channels / self.count
+    }
+}
+
+/// Self-attention of each batch entry: `qkv` is `[n, rows, 3 channels]` (query, key, value), out `[n, rows, channels]`.
+pub(crate) fn attend_self(heads: Heads, qkv: &Tensor) -> Result<Tensor> {
+    let (n, rows, width) = qkv.dims3()?;
+    check(heads, width, 3)?;
+    op::run("attend-self", [qkv], (n, rows, heads.channels), |[qkv], out| {
+        tasks(heads, rows, out, |batch| {
+            let qkv = &qkv[batch * rows * width..][..rows * width];
+            (Lines::new(qkv, width, 0), [KeyValues::empty(), KeyValues::new(qkv, width, heads.channels)])
+        });
+    })
+}
+
+/// Attention of `q` `[n, rows, channels]` to `kv` `[m, keys, 2 channels]` (key, value); entry i of `q` sees entry
+/// `i * m / n` of `kv`, so that one entry of `kv` may serve many.
+pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor) -> Result<Tensor> {
+    let (n, rows, channels) = q.dims3()?;
+    let (m, keys, width) = kv.dims3()?;
+    check(heads, width, 2)?;
+    if channels != heads.channels || m == 0 || n % m != 0 {
+        bail!("attention of {:?} to {:?} with {heads:?}", q.dims(), kv.dims());
+    }
+    op::run("attend", [q, kv], (n, rows, channels), |[q, kv], out| {
+        tasks(heads, rows, out, |batch| {
+            let kv = &kv[batch * m / n * keys * width..][..keys * width];
+            let q = &q[batch * rows * channels..][..rows * channels];
+            (Lines::new(q, channels, 0), [KeyValues::empty(), KeyValues::new(kv, width, 0)])
+        });
+    })
+}
+
+/// Temporal self-attention: `qkv` is `[films, pixels, frames, 3 channels]`; each pixel's frames attend to the
+/// `before` rows of that pixel (`[pixels, motion frames, 2 channels]`, the same for all films) and to themselves.
+pub(crate) fn attend_through_time(heads: Heads, qkv: &Tensor, before: &Tensor) -> Result<Tensor> {
+    let (films, pixels, frames, width) = qkv.dims4()?;
+    let (before_pixels, motion, before_width) = before.dims3()?;
+    check(heads, width, 3)?;
+    check(heads, before_width, 2)?;
+    if before_pixels != pixels {
+        bail!("motion frames of {before_pixels} pixels for a clip of {pixels}");
+    }
+    op::run("attend-through-time", [qkv, before], (films, pixels, frames, heads.channels), |[qkv, before], out| {
+        tasks(heads, frames, out, |batch| {
+            let qkv = &qkv[batch * frames * width..][..frames * width];
+            let before = &before[batch % pixels * motion * before_width..][..motion * before_width];
+            let seen = [KeyValues::new(before, before_width, 0), KeyValues::new(qkv, width, heads.channels)];
+            (Lines::new(qkv, width, 0), seen)
+        });
+    })
+}
+
+fn check(heads: Heads, width: usize, parts: usize) -> Result<()> {
+    if width != parts * heads.channels || heads.channels % heads.count != 0 {
+        bail!("rows of {width} numbers for {parts} times {heads:?}");
+    }
+    Ok(())
+}
+
+/// Rows at a stride, from a column on.
+#[derive(Clone, Copy)]
+struct Lines<'a> {
+    data: &'a [f32],
+    stride: usize,
+    column: usize,
+}
+
+impl<'a> Lines<'a> {
+    fn new(data: &'a [f32], stride: usize, column: usize) -> Self {
+        Self { data, stride, column }
+    }
+
+    #[inline(always)]
+    fn row(&self, row: usize, from: usize, count: usize) -> &'a [f32] {
+        &self.data[row * self.stride + self.column + from..][..count]
+    }
+}
+
+/// Rows of keys, each followed by its value after all heads' keys.
+#[derive(Clone, Copy)]
+struct KeyValues<'a> {
+    lines: Lines<'a>,
+    count: usize,
+}
+
+impl<'a> KeyValues<'a> {
+    fn new(data: &'a [f32], stride: usize, column: usize) -> Self {
+        Self { lines: Lines::new(data, stride, column), count: data.len() / stride }
+    }
+
+    fn empty() -> Self {
+        Self { lines: Lines::new(&[], 1, 0), count: 0 }
+    }
+}
+
+/// Cuts the output, batches of `rows` rows, into tasks; `inputs` gives the queries and keys of a batch.
+fn tasks<'a>(
+    heads: Heads,
+    rows: usize,
+    out: &mut [f32],
+    inputs: impl Fn(usize) -> (Lines<'a>, [KeyValues<'a>; 2]) + Sync,
+) {
+    let channels = heads.channels;
+    // Long batches are cut into equal pieces, short ones go several to a task.
+    let piece = rows.div_ceil(rows.div_ceil(TASK_ROWS));
+    let batches_per_task = (TASK_ROWS / rows).max(1);
+    out.par_chunks_mut(rows * batches_per_task * channels).enumerate().for_each(|(task, out)| {
+        out.par_chunks_mut(piece * channels).enumerate().with_min_len(batches_per_task).for_each_init(
+            Scratch::default,
+            |scratch, (index, out)| {
+                let start = index * piece;
+                let (queries, seen) = inputs(task * batches_per_task + start / rows);
+                let piece = Piece { heads, queries, first: start % rows, seen, out, scratch };
+                Arch::new().dispatch(piece);
+            },
+        );
+    });
+}
+
+/// Memory that a thread uses again and again.
+#[derive(Default)]
+struct Scratch {
+    keys: Vec<f32>,
+    values: Vec<f32>,
+    scores: Vec<f32>,
+}
+
+/// Some query rows of one batch.
+struct Piece<'a, 'b> {
+    heads: Heads,
+    queries: Lines<'a>,
+    first: usize,
+    seen: [KeyValues<'a>; 2],
+    out: &'b mut [f32],
+    scratch: &'b mut Scratch,
+}
+
+impl WithSimd for Piece<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if rows_of::<S>() == 8 { self.heads::<S, 8>(simd) } else { self.heads::<S, 4>(simd) }
+    }
+}
+
+impl Piece<'_, '_> {
+    #[inline(always)]
+    fn heads<S: Simd, const P: usize>(mut self, simd: S) {
+        let size = self.heads.size();
+        let keys: usize = self.seen.iter().map(|seen| seen.count).sum();
+        let [key_width, value_width] = [block_width(keys), block_width(size)];
+        for head in 0..self.heads.count {
+            self.pack(head * size, keys, key_width, value_width);
+            match (key_width == S::F32_LANES, value_width == S::F32_LANES) {
+                (true, true) => self.head::<S, P, 1, 1>(simd, head, keys),
+                (true, false) => self.head::<S, P, 1, 2>(simd, head, keys),
+                (false, true) => self.head::<S, P, 2, 1>(simd, head, keys),
+                (false, false) => self.head::<S, P, 2, 2>(simd, head, keys),
+            }
+        }
+    }
+
+    /// Packs keys as columns `[block][size][width]` and values as rows `[block][keys][width]` of one head.
+    #[inline(always)]
+    fn pack(&mut self, column: usize, keys: usize, key_width: usize, value_width: usize) {
+        let (size, channels) = (self.heads.size(), self.heads.channels);
+        let Scratch { keys: packed, values, .. } = &mut *self.scratch;
+        packed.clear();
+        packed.resize(keys.div_ceil(key_width) * size * key_width, 0.0);
+        values.clear();
+        values.resize(size.div_ceil(value_width) * keys * value_width, 0.0);
+        let mut at = 0;
+        for seen in self.seen {
+            for row in 0..seen.count {
+                let block = &mut packed[at / key_width * size * key_width..][..size * key_width];
+                let key = seen.lines.row(row, column, size);
+                for (columns, x) in block.chunks_exact_mut(key_width).zip(key) {
+                    columns[at % key_width] = *x;
+                }
+                let value = seen.lines.row(row, channels + column, size);
+                for (block, x) in value.chunks(value_width).enumerate() {
+                    values[(block * keys + at) * value_width..][..x.len()].copy_from_slice(x);
+                }
+                at += 1;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn head<S: Simd, const P: usize, const K: usize, const V: usize>(&mut self, simd: S, head: usize, keys: usize) {
+        let (size, channels) = (self.heads.size(), self.heads.channels);
+        let (key_width, value_width) = (K * S::F32_LANES, V * S::F32_LANES);
+        let rows = self.out.len() / channels;
+        let scale = 1.0 / (size as f32).sqrt();
+        let Scratch { keys: packed, values, scores } = &mut *self.scratch;
+        let padded = keys.div_ceil(key_width) * key_width;
+        scores.clear();
+        scores.resize(P * padded, 0.0);
+        for start in (0..rows).step_by(P) {
+            let queries: [&[f32]; P] = std::array::from_fn(|p| {
+                self.queries.row(self.first + (start + p).min(rows - 1), head * size, size)
+            });
+            for (block, columns) in packed.chunks_exact(size * key_width).enumerate() {
+                let sums = tile::<S, P, K>(simd, &[queries], S::as_simd_f32s(columns).0, size);
+                for (p, sums) in sums.into_iter().enumerate() {
+                    let row = &mut scores[p * padded + block * key_width..][..key_width];
+                    S::as_mut_simd_f32s(row).0.copy_from_slice(&sums);
+                }
+            }
+            let mut weights = [0.0; P];
+            for (row, weight) in scores.chunks_exact_mut(padded).zip(&mut weights) {
+                *weight = soften(&mut row[..keys], scale);
+            }
+            let soft: [&[f32]; P] = std::array::from_fn(|p| &scores[p * padded..][..keys]);
+            for (block, columns) in values.chunks_exact(keys * value_width).enumerate() {
+                let sums = tile::<S, P, V>(simd, &[soft], S::as_simd_f32s(columns).0, keys);
+                for (p, sums) in sums.into_iter().enumerate().take(rows - start) {
+                    for (v, sum) in sums.into_iter().enumerate() {
+                        let column = block * value_width + v * S::F32_LANES;
+                        if column < size {
+                            let at = (start + p) * channels + head * size + column;
+                            let count = S::F32_LANES.min(size - column);
+                            let sum = simd.mul_f32s(sum, simd.splat_f32s(weights[p]));
+                            simd.partial_store_f32s(&mut self.out[at..][..count], sum);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Turns scores into e^(scale * (score - largest)); gives one over their sum.
+#[inline(always)]
+fn soften(row: &mut [f32], scale: f32) -> f32 {
+    let largest = math::largest(row);
+    for x in row.iter_mut() {
+        *x = math::exp((*x - largest) * scale);
+    }
+    1.0 / math::sum(row, |x| x)
+}

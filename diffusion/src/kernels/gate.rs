@@ -1,0 +1,55 @@
+//! Activations, number by number.
+
+use candle_core::{Result, Tensor, bail};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::{math, op};
+
+/// Numbers that one task of a thread computes.
+const TASK: usize = 16_384;
+
+/// GEGLU of rows `[.., 2 n]`: the first half of each times the exact GELU of the second, `[.., n]`.
+pub(crate) fn geglu(x: &Tensor) -> Result<Tensor> {
+    let mut shape = x.dims().to_vec();
+    let Some(last) = shape.last_mut().filter(|last| **last % 2 == 0) else { bail!("GEGLU needs even rows") };
+    *last /= 2;
+    let n = *last;
+    let rows = TASK.div_ceil(n);
+    op::run("geglu", [x], shape, |[x], out| {
+        out.par_chunks_mut(rows * n).zip(x.par_chunks(rows * 2 * n)).for_each(|(out, x)| {
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(2 * n)) {
+                        let (value, gate) = x.split_at(n);
+                        for ((out, value), gate) in out.iter_mut().zip(value).zip(gate) {
+                            *out = *value * math::gelu(*gate);
+                        }
+                    }
+                },
+            );
+        });
+    })
+}
+
+/// x times the logistic function of x.
+pub(crate) fn silu(x: &Tensor) -> Result<Tensor> {
+    each(x, "silu", math::silu)
+}
+
+/// The exact GELU.
+pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
+    each(x, "gelu", math::gelu)
+}
+
+fn each(x: &Tensor, name: &'static str, f: impl Fn(f32) -> f32 + Sync + Copy) -> Result<Tensor> {
+    op::run(name, [x], x.dims(), |[x], out| {
+        out.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(out, x)| {
+            Arch::new().dispatch(
+                #[inline(always)]
+                || out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x)),
+            );
+        });
+    })
+}

@@ -1,0 +1,199 @@
+//! Group and layer normalisation, statistics and affine pass in one kernel.
+
+use candle_core::{Result, Tensor, bail};
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::{math, op};
+
+/// Rows whose sums are kept in single precision before they are added to double precision.
+const PARTIAL: usize = 32;
+/// Numbers that one task of a thread computes.
+const TASK: usize = 16_384;
+
+/// In which order the rows of normalised maps come out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Frame after frame, as they came.
+    ByFrame,
+    /// Pixel after pixel, each with its frames in a row, for films of this many frames.
+    ByPixel(usize),
+}
+
+/// Group normalisation of each frame, over pixels and the channels of a group.
+#[derive(Debug)]
+pub(crate) struct GroupNorm {
+    groups: usize,
+    eps: f64,
+    scale: Vec<f32>,
+    shift: Vec<f32>,
+}
+
+impl GroupNorm {
+    /// A layer with a scale and a shift for each channel.
+    pub(crate) fn new(groups: usize, eps: f64, scale: Vec<f32>, shift: Vec<f32>) -> Self {
+        Self { groups, eps, scale, shift }
+    }
+
+    /// Maps `[n, .., channels]`, normalised.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        self.run(x, false, Rows::ByFrame)
+    }
+
+    /// Maps, normalised, through SiLU.
+    pub(crate) fn forward_silu(&self, x: &Tensor) -> Result<Tensor> {
+        self.run(x, true, Rows::ByFrame)
+    }
+
+    /// Maps `[films * frames, .., channels]`, normalised, to `[films, pixels, frames, channels]`.
+    pub(crate) fn forward_by_pixel(&self, x: &Tensor, frames: usize) -> Result<Tensor> {
+        self.run(x, false, Rows::ByPixel(frames))
+    }
+
+    fn run(&self, x: &Tensor, silu: bool, order: Rows) -> Result<Tensor> {
+        let channels = self.scale.len();
+        let n = x.dim(0)?;
+        if x.dims().last() != Some(&channels) || n == 0 {
+            bail!("a group norm over {channels} channels got {:?}", x.dims());
+        }
+        let pixels = x.elem_count() / channels / n;
+        let (shape, frames) = match order {
+            Rows::ByFrame => (x.dims().to_vec(), 1),
+            Rows::ByPixel(frames) if frames > 0 && n % frames == 0 => (vec![n / frames, pixels, frames, channels], frames),
+            Rows::ByPixel(frames) => bail!("{n} maps are not films of {frames} frames"),
+        };
+        op::run("group-norm", [x], shape, |[x], out| {
+            let affine: Vec<(Vec<f32>, Vec<f32>)> =
+                x.par_chunks_exact(pixels * channels).map(|map| self.affine(map, pixels)).collect();
+            let per_task = TASK.div_ceil(channels);
+            out.par_chunks_mut(per_task * channels).enumerate().for_each(|(task, out)| {
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        for (index, out) in out.chunks_exact_mut(channels).enumerate() {
+                            let row = task * per_task + index;
+                            let (map, pixel) = match order {
+                                Rows::ByFrame => (row / pixels, row % pixels),
+                                Rows::ByPixel(_) => {
+                                    (row / (pixels * frames) * frames + row % frames, row / frames % pixels)
+                                }
+                            };
+                            let (scale, shift) = &affine[map];
+                            let x = &x[(map * pixels + pixel) * channels..][..channels];
+                            for (((out, x), scale), shift) in out.iter_mut().zip(x).zip(scale).zip(shift) {
+                                let y = x.mul_add(*scale, *shift);
+                                *out = if silu { math::silu(y) } else { y };
+                            }
+                        }
+                    },
+                );
+            });
+        })
+    }
+
+    /// Scale and shift of each channel of one map, its statistics folded in.
+    fn affine(&self, map: &[f32], pixels: usize) -> (Vec<f32>, Vec<f32>) {
+        let channels = self.scale.len();
+        let size = channels / self.groups;
+        let count = (pixels * size) as f64;
+        let by_group = |sums: Vec<f64>| -> Vec<f64> {
+            sums.chunks_exact(size).map(|group| group.iter().sum::<f64>() / count).collect()
+        };
+        let mean = by_group(column_sums(map, channels, None));
+        let centre: Vec<f32> = (0..channels).map(|c| mean[c / size] as f32).collect();
+        let variance = by_group(column_sums(map, channels, Some(&centre)));
+        let scale: Vec<f32> = (0..channels)
+            .map(|c| (f64::from(self.scale[c]) / (variance[c / size] + self.eps).sqrt()) as f32)
+            .collect();
+        let shift = (0..channels).map(|c| (-mean[c / size] * f64::from(scale[c]) + f64::from(self.shift[c])) as f32);
+        let shift = shift.collect();
+        (scale, shift)
+    }
+}
+
+/// Sums of each column of rows, or of squared distances from `centre`.
+fn column_sums(map: &[f32], channels: usize, centre: Option<&[f32]>) -> Vec<f64> {
+    let mut sums = vec![0.0; channels];
+    let mut partial = vec![0.0; channels];
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            for rows in map.chunks(PARTIAL * channels) {
+                partial.fill(0.0f32);
+                for row in rows.chunks_exact(channels) {
+                    match centre {
+                        None => partial.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x),
+                        Some(centre) => {
+                            for ((sum, x), centre) in partial.iter_mut().zip(row).zip(centre) {
+                                let distance = *x - *centre;
+                                *sum = distance.mul_add(distance, *sum);
+                            }
+                        }
+                    }
+                }
+                sums.iter_mut().zip(&partial).for_each(|(sum, x)| *sum += f64::from(*x));
+            }
+        },
+    );
+    sums
+}
+
+/// Layer normalisation along rows.
+#[derive(Debug)]
+pub(crate) struct LayerNorm {
+    scale: Vec<f32>,
+    /// One shift, or one for each place of a cycle of rows.
+    shift: Vec<f32>,
+}
+
+impl LayerNorm {
+    /// The epsilon that every layer norm of this family uses.
+    const EPS: f32 = 1e-5;
+
+    /// A layer with a scale and a shift for each channel.
+    pub(crate) fn new(scale: Vec<f32>, shift: Vec<f32>) -> Self {
+        Self { scale, shift }
+    }
+
+    /// The same layer that also adds `codes` (`[cycle, channels]`) to rows in turn: row r gets code r mod cycle.
+    pub(crate) fn with_codes(&self, codes: &[f32]) -> Self {
+        let shift = codes.iter().zip(self.shift.iter().cycle()).map(|(code, shift)| code + shift).collect();
+        Self { scale: self.scale.clone(), shift }
+    }
+
+    /// Rows `[.., channels]`, normalised.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let channels = self.scale.len();
+        if x.dims().last() != Some(&channels) {
+            bail!("a layer norm over {channels} channels got {:?}", x.dims());
+        }
+        let cycle = self.shift.len() / channels;
+        let per_task = TASK.div_ceil(channels);
+        op::run("layer-norm", [x], x.dims(), |[x], out| {
+            let tasks = out.par_chunks_mut(per_task * channels).zip(x.par_chunks(per_task * channels));
+            tasks.enumerate().for_each(|(task, (out, x))| {
+                Arch::new().dispatch(
+                    #[inline(always)]
+                    || {
+                        let rows = out.chunks_exact_mut(channels).zip(x.chunks_exact(channels));
+                        for (index, (out, x)) in rows.enumerate() {
+                            let place = (task * per_task + index) % cycle;
+                            self.row(x, &self.shift[place * channels..][..channels], out);
+                        }
+                    },
+                );
+            });
+        })
+    }
+
+    #[inline(always)]
+    fn row(&self, x: &[f32], shift: &[f32], out: &mut [f32]) {
+        let count = x.len() as f32;
+        let mean = math::sum(x, |x| x) / count;
+        let variance = math::sum(x, |x| (x - mean) * (x - mean)) / count;
+        let factor = 1.0 / (variance + Self::EPS).sqrt();
+        for (((out, x), scale), shift) in out.iter_mut().zip(x).zip(&self.scale).zip(shift) {
+            *out = ((*x - mean) * factor).mul_add(*scale, *shift);
+        }
+    }
+}

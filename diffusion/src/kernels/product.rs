@@ -1,0 +1,283 @@
+//! Convolutions and linear layers: rows of pixels times packed weights, with bias and residual.
+
+use candle_core::{Result, Tensor, bail};
+use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
+
+use super::{
+    op,
+    packed::Packed,
+    tile::{rows_of, tile},
+};
+
+/// Output rows that one task of a thread computes: enough to use each block of weights many times.
+const TASK_ROWS: usize = 64;
+/// Below this many multiply-adds, threads cost more than they bring.
+const WORTH_THREADS: usize = 200_000;
+
+/// Which input pixels each output pixel sees.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// Height and width of the kernel.
+    pub(crate) kernel: [usize; 2],
+    /// Steps between output pixels.
+    pub(crate) stride: usize,
+    /// Distance between taps.
+    pub(crate) dilation: usize,
+    /// Zero rows before the first and after the last.
+    pub(crate) pad_y: [usize; 2],
+    /// Zero columns before the first and after the last.
+    pub(crate) pad_x: [usize; 2],
+    /// How often each input pixel is repeated along both axes first (nearest neighbour).
+    pub(crate) repeat: usize,
+}
+
+impl Geometry {
+    /// One pixel in, one pixel out.
+    pub(crate) const POINT: Self =
+        Self { kernel: [1, 1], stride: 1, dilation: 1, pad_y: [0, 0], pad_x: [0, 0], repeat: 1 };
+    /// 3 x 3, padding 1.
+    pub(crate) const SAME: Self = Self { kernel: [3, 3], pad_y: [1, 1], pad_x: [1, 1], ..Self::POINT };
+    /// 3 x 3, padding 1, every second pixel.
+    pub(crate) const HALVE: Self = Self { stride: 2, ..Self::SAME };
+    /// As [`Self::HALVE`], but padded below and on the right only, as the SD VAE does.
+    pub(crate) const HALVE_CORNER: Self = Self { pad_y: [0, 1], pad_x: [0, 1], ..Self::HALVE };
+    /// 3 x 3 over the picture at twice its size.
+    pub(crate) const DOUBLE: Self = Self { repeat: 2, ..Self::SAME };
+
+    /// Along one line, `kernel` wide, as many outputs as inputs.
+    pub(crate) fn line(kernel: usize, dilation: usize) -> Self {
+        let reach = dilation * (kernel / 2);
+        Self { kernel: [1, kernel], dilation, pad_x: [reach, reach], ..Self::POINT }
+    }
+
+    /// Number of taps.
+    pub(crate) fn taps(self) -> usize {
+        self.kernel[0] * self.kernel[1]
+    }
+
+    fn output(self, [height, width]: [usize; 2]) -> [usize; 2] {
+        let along = |size: usize, kernel: usize, pad: [usize; 2]| {
+            let room = size * self.repeat + pad[0] + pad[1];
+            (room.saturating_sub(self.dilation * (kernel - 1) + 1)) / self.stride + 1
+        };
+        [along(height, self.kernel[0], self.pad_y), along(width, self.kernel[1], self.pad_x)]
+    }
+}
+
+/// A convolution or linear layer.
+#[derive(Debug)]
+pub(crate) struct Product {
+    weights: Packed,
+    bias: Option<Vec<f32>>,
+    geometry: Geometry,
+}
+
+impl Product {
+    /// A layer with `weights` that have the geometry's taps.
+    pub(crate) fn new(weights: Packed, bias: Option<Vec<f32>>, geometry: Geometry) -> Self {
+        Self { weights, bias, geometry }
+    }
+
+    /// The bias, or nothing.
+    pub(crate) fn bias(&self) -> Option<&[f32]> {
+        self.bias.as_deref()
+    }
+
+    /// Rows `[.., inner]` to `[.., outer]` through a layer of one tap.
+    pub(crate) fn rows(&self, x: &Tensor) -> Result<Tensor> {
+        self.rows_onto(x, None)
+    }
+
+    /// As [`Self::rows`], added to `residual`.
+    pub(crate) fn rows_onto(&self, x: &Tensor, residual: Option<&Tensor>) -> Result<Tensor> {
+        let mut shape = x.dims().to_vec();
+        let Some(last) = shape.last_mut() else { bail!("a linear layer needs rows") };
+        *last = self.weights.outer;
+        let rows = x.elem_count() / self.weights.inner;
+        let sizes = Sizes { input: [1, rows], output: [1, rows], order: Order::ByRow };
+        self.run(x, sizes, shape, self.bias(), residual)
+    }
+
+    /// A convolution of maps `[n, height, width, inner]`.
+    pub(crate) fn maps(&self, x: &Tensor) -> Result<Tensor> {
+        self.maps_onto(x, self.bias(), None)
+    }
+
+    /// As [`Self::maps`], with another bias, added to `residual`.
+    pub(crate) fn maps_onto(&self, x: &Tensor, bias: Option<&[f32]>, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (n, height, width, _) = x.dims4()?;
+        let output = self.geometry.output([height, width]);
+        let shape = vec![n, output[0], output[1], self.weights.outer];
+        self.run(x, Sizes { input: [height, width], output, order: Order::ByRow }, shape, bias, residual)
+    }
+
+    /// Rows `[films, pixels, frames, inner]` through a layer of one tap, added to maps `[films * frames, .., outer]`:
+    /// the rows change their order on the way.
+    pub(crate) fn pixels_to_frames(&self, x: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        let (films, pixels, frames, _) = x.dims4()?;
+        if self.geometry != Geometry::POINT || residual.dim(0)? != films * frames {
+            bail!("rows {:?} do not become maps {:?}", x.dims(), residual.dims());
+        }
+        let sizes = Sizes { input: [pixels, frames], output: [pixels, frames], order: Order::ByColumn };
+        self.run(x, sizes, residual.dims().to_vec(), self.bias(), Some(residual))
+    }
+
+    fn run(
+        &self,
+        x: &Tensor,
+        sizes: Sizes,
+        shape: Vec<usize>,
+        bias: Option<&[f32]>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let Packed { inner, taps, outer, .. } = self.weights;
+        if x.dims().last() != Some(&inner) || taps != self.geometry.taps() {
+            bail!("a layer of {inner} inputs and {taps} taps got {:?}", x.dims());
+        }
+        if residual.is_some_and(|residual| residual.elem_count() != shape.iter().product::<usize>()) {
+            bail!("a residual of another shape than {shape:?}");
+        }
+        if bias.is_some_and(|bias| bias.len() != outer) {
+            bail!("a bias of another width than {outer}");
+        }
+        let zeros = vec![0.0; inner];
+        let fill = |x: &[f32], residual: Option<&[f32]>, out: &mut [f32]| {
+            Job { layer: self, x, zeros: &zeros, sizes, bias, residual }.go(out);
+        };
+        match residual {
+            None => op::run("product", [x], shape, |[x], out| fill(x, None, out)),
+            Some(residual) => op::run("product", [x, residual], shape, |[x, r], out| fill(x, Some(r), out)),
+        }
+    }
+}
+
+/// Height and width of maps, and how output rows stand to them.
+#[derive(Clone, Copy)]
+struct Sizes {
+    input: [usize; 2],
+    output: [usize; 2],
+    order: Order,
+}
+
+/// In which order the pixels of an output map come out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Order {
+    ByRow,
+    ByColumn,
+}
+
+struct Job<'a> {
+    layer: &'a Product,
+    x: &'a [f32],
+    zeros: &'a [f32],
+    sizes: Sizes,
+    bias: Option<&'a [f32]>,
+    residual: Option<&'a [f32]>,
+}
+
+impl Job<'_> {
+    fn go(&self, out: &mut [f32]) {
+        let Packed { inner, taps, outer, .. } = self.layer.weights;
+        let chunk = TASK_ROWS * outer;
+        let task = |(index, out): (usize, &mut [f32])| {
+            Arch::new().dispatch(Task { job: self, first: index * TASK_ROWS, out });
+        };
+        if out.len() * inner * taps < WORTH_THREADS {
+            out.chunks_mut(chunk).enumerate().for_each(task);
+        } else {
+            out.par_chunks_mut(chunk).enumerate().for_each(task);
+        }
+    }
+
+    /// The input row that `tap` sees from output row `row`; zeros outside of the map.
+    #[inline(always)]
+    fn row(&self, row: usize, tap: usize) -> &[f32] {
+        let inner = self.layer.weights.inner;
+        let geometry = &self.layer.geometry;
+        let Sizes { input: [height, width], output: [out_height, out_width], order } = self.sizes;
+        if *geometry == Geometry::POINT && order == Order::ByRow {
+            return &self.x[row * inner..][..inner];
+        }
+        let (map, place) = (row / (out_height * out_width), row % (out_height * out_width));
+        let [y, x] = match order {
+            Order::ByRow => [place / out_width, place % out_width],
+            Order::ByColumn => [place % out_height, place / out_height],
+        };
+        let [tap_y, tap_x] = [tap / geometry.kernel[1], tap % geometry.kernel[1]];
+        let y = (y * geometry.stride + tap_y * geometry.dilation).wrapping_sub(geometry.pad_y[0]);
+        let x = (x * geometry.stride + tap_x * geometry.dilation).wrapping_sub(geometry.pad_x[0]);
+        if y >= height * geometry.repeat || x >= width * geometry.repeat {
+            return self.zeros;
+        }
+        let pixel = (map * height + y / geometry.repeat) * width + x / geometry.repeat;
+        &self.x[pixel * inner..][..inner]
+    }
+}
+
+/// The output rows from `first` on.
+struct Task<'a, 'b> {
+    job: &'a Job<'a>,
+    first: usize,
+    out: &'b mut [f32],
+}
+
+impl WithSimd for Task<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let one = self.job.layer.weights.width == S::F32_LANES;
+        match (rows_of::<S>(), one) {
+            (8, false) => self.blocks::<S, 8, 2>(simd),
+            (8, true) => self.blocks::<S, 8, 1>(simd),
+            (_, false) => self.blocks::<S, 4, 2>(simd),
+            (_, true) => self.blocks::<S, 4, 1>(simd),
+        }
+    }
+}
+
+impl Task<'_, '_> {
+    #[inline(always)]
+    fn blocks<S: Simd, const P: usize, const V: usize>(self, simd: S) {
+        let Packed { inner, taps, outer, width, ref data } = self.job.layer.weights;
+        let rows = self.out.len() / outer;
+        let mut seen: Vec<[&[f32]; P]> = Vec::with_capacity(taps * rows.div_ceil(P));
+        for start in (0..rows).step_by(P) {
+            for tap in 0..taps {
+                // Rows past the end repeat the last one; they are not stored.
+                seen.push(std::array::from_fn(|p| self.job.row(self.first + (start + p).min(rows - 1), tap)));
+            }
+        }
+        let mut bias = vec![0.0; outer.div_ceil(width) * width];
+        if let Some(given) = self.job.bias {
+            bias[..outer].copy_from_slice(given);
+        }
+        for (block, columns) in data.chunks_exact(taps * inner * width).enumerate() {
+            let (columns, _) = S::as_simd_f32s(columns);
+            let bias = S::as_simd_f32s(&bias[block * width..][..width]).0;
+            for (start, seen) in (0..rows).step_by(P).zip(seen.chunks_exact(taps)) {
+                let sums = tile::<S, P, V>(simd, seen, columns, inner);
+                for (p, sums) in sums.into_iter().enumerate().take(rows - start) {
+                    for (v, sum) in sums.into_iter().enumerate() {
+                        let sum = simd.add_f32s(sum, bias[v]);
+                        let column = block * width + v * S::F32_LANES;
+                        if column >= outer {
+                            continue;
+                        }
+                        let count = S::F32_LANES.min(outer - column);
+                        let at = (start + p) * outer + column;
+                        let sum = match self.job.residual {
+                            Some(residual) => {
+                                let residual = &residual[self.first * outer + at..][..count];
+                                simd.add_f32s(simd.partial_load_f32s(residual), sum)
+                            }
+                            None => sum,
+                        };
+                        simd.partial_store_f32s(&mut self.out[at..][..count], sum);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! The one inner loop: a few rows times a few packed columns, held in vector registers.
+
+use pulp::Simd;
+
+/// `rows[tap][p]` times the packed columns of each tap, summed over taps and along the rows:
+/// `sum_tap sum_i rows[tap][p][i] * columns[tap][i]`, for `P` rows and `V` vectors of columns.
+///
+/// `columns` holds, tap by tap and input by input, `V` vectors. Each sum runs in that order from zero, with fused
+/// multiply-add, so that its bits depend neither on `P` nor on the width of the registers.
+#[inline(always)]
+pub(super) fn tile<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    rows: &[[&[f32]; P]],
+    columns: &[S::f32s],
+    inner: usize,
+) -> [[S::f32s; V]; P] {
+    let mut sums = [[simd.splat_f32s(0.0); V]; P];
+    for (rows, columns) in rows.iter().zip(columns.chunks_exact(inner * V)) {
+        let columns = &columns.as_chunks::<V>().0[..inner];
+        let rows: [&[f32]; P] = rows.map(|row| &row[..inner]);
+        for i in 0..inner {
+            for p in 0..P {
+                let x = simd.splat_f32s(rows[p][i]);
+                for v in 0..V {
+                    sums[p][v] = simd.mul_add_f32s(x, columns[i][v], sums[p][v]);
+                }
+            }
+        }
+    }
+    sums
+}
+
+/// Rows that a tile takes at once: as many as the registers hold beside the columns.
+pub(super) const fn rows_of<S: Simd>() -> usize {
+    if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
+}

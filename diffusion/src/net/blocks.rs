@@ -1,0 +1,175 @@
+//! The block structure that `ReferenceNet` and denoiser share: which layers there are, in which order.
+
+use candle_core::{Result, Tensor};
+
+use super::{
+    layers::conv,
+    resnet::{Resnet, ResnetSize},
+    transformer::Width,
+};
+use crate::{
+    kernels::{Geometry, Product},
+    pack::{manifest::Unet, weights::Scope},
+};
+
+/// Levels on the way down, a middle and levels on the way up, with layers of kind `L` after each residual block.
+pub(crate) struct Blocks<L> {
+    down: Vec<Level<L>>,
+    middle: Layer<L>,
+    after_middle: Resnet,
+    up: Vec<Level<L>>,
+}
+
+/// A residual block and what follows it.
+pub(crate) struct Layer<L> {
+    /// The residual block.
+    pub(crate) resnet: Resnet,
+    /// The attention layers.
+    pub(crate) rest: L,
+    channels: usize,
+}
+
+struct Level<L> {
+    layers: Vec<Layer<L>>,
+    resample: Option<Product>,
+}
+
+/// Where a layer stands.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    /// Its index in its level.
+    pub(crate) index: usize,
+    /// Its sizes.
+    pub(crate) width: Width,
+    /// Whether it is the last of the network.
+    pub(crate) last: bool,
+}
+
+impl<L> Blocks<L> {
+    /// Loads all blocks; `add` loads the attention layers of one place from the scope of its level.
+    pub(crate) fn load(
+        scope: &Scope<'_>,
+        unet: &Unet,
+        add: impl Fn(&Scope<'_>, Place) -> shared::Result<L>,
+    ) -> shared::Result<Self> {
+        let widths = &unet.channels;
+        let loader = Loader { unet, add };
+        let top = widths.len() - 1;
+        let (mut skips, mut inner) = (vec![widths[0]], widths[0]);
+        let mut down = Vec::new();
+        for (level, width) in widths.iter().enumerate() {
+            let scope = scope.at(format!("down_blocks.{level}"));
+            let pairs: Vec<_> = (0..unet.layers_per_block).map(|i| (if i == 0 { inner } else { *width }, *width)).collect();
+            let resample = (level < top).then(|| conv(&scope.at("downsamplers.0.conv"), *width, *width, Geometry::HALVE));
+            down.push(Level { layers: loader.layers(&scope, &pairs, false)?, resample: resample.transpose()? });
+            skips.extend(std::iter::repeat_n(*width, unet.layers_per_block + usize::from(level < top)));
+            inner = *width;
+        }
+        let middle_scope = scope.at("mid_block");
+        let middle = loader.layer(&middle_scope, 0, (inner, inner), false)?;
+        let after_middle = loader.resnet(&middle_scope, 1, (inner, inner))?;
+        let mut up = Vec::new();
+        for (level, width) in widths.iter().rev().enumerate() {
+            let scope = scope.at(format!("up_blocks.{level}"));
+            let mut pairs = Vec::new();
+            for _ in 0..=unet.layers_per_block {
+                pairs.push((inner + skips.pop().unwrap_or(0), *width));
+                inner = *width;
+            }
+            let resample = (level < top).then(|| conv(&scope.at("upsamplers.0.conv"), *width, *width, Geometry::DOUBLE));
+            up.push(Level { layers: loader.layers(&scope, &pairs, level == top)?, resample: resample.transpose()? });
+        }
+        Ok(Self { down, middle, after_middle, up })
+    }
+
+    /// All layers in the order in which they run.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer<L>> {
+        let down = self.down.iter().flat_map(|level| &level.layers);
+        down.chain([&self.middle]).chain(self.up.iter().flat_map(|level| &level.layers))
+    }
+
+    /// Pixels and channels of each layer's maps for an input of edge `size`.
+    pub(crate) fn map_sizes(&self, size: usize) -> impl Iterator<Item = (usize, usize)> {
+        let top = self.down.len() - 1;
+        let sized = move |level: usize, layer: &Layer<L>| ((size >> level).pow(2), layer.channels);
+        let down = self.down.iter().enumerate();
+        let up = self.up.iter().enumerate().map(move |(level, blocks)| (top - level, blocks));
+        let all = move |(level, blocks): (usize, &'_ Level<L>)| -> Vec<_> {
+            blocks.layers.iter().map(|layer| sized(level, layer)).collect()
+        };
+        down.flat_map(all).chain([sized(top, &self.middle)]).chain(up.flat_map(all))
+    }
+
+    /// Runs maps `x` through all blocks; `run` runs one layer, given its index in the order of [`Self::layers`].
+    ///
+    /// A layer may double the number of maps (both sides of guidance); skips from before that are doubled alike.
+    pub(crate) fn forward(
+        &self,
+        x: Tensor,
+        time: &Tensor,
+        mut run: impl FnMut(usize, &Layer<L>, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        let mut place = 0..;
+        let mut run = |layer: &Layer<L>, x: &Tensor| run(place.next().unwrap_or(0), layer, x);
+        let (mut skips, mut x) = (vec![x.clone()], x);
+        for level in &self.down {
+            for layer in &level.layers {
+                x = run(layer, &x)?;
+                skips.push(x.clone());
+            }
+            if let Some(halve) = &level.resample {
+                x = halve.maps(&x)?;
+                skips.push(x.clone());
+            }
+        }
+        x = run(&self.middle, &x)?;
+        x = self.after_middle.forward(&x, Some(time))?;
+        for level in &self.up {
+            for layer in &level.layers {
+                if let Some(skip) = skips.pop() {
+                    x = join(&x, &skip)?;
+                }
+                x = run(layer, &x)?;
+            }
+            if let Some(double) = &level.resample {
+                x = double.maps(&x)?;
+            }
+        }
+        Ok(x)
+    }
+}
+
+/// `x` and `skip` side by side along channels.
+fn join(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
+    if skip.dim(0)? == x.dim(0)? {
+        Tensor::cat(&[x, skip], 3)
+    } else {
+        Tensor::cat(&[x, &Tensor::cat(&[skip, skip], 0)?], 3)
+    }
+}
+
+struct Loader<'a, F> {
+    unet: &'a Unet,
+    add: F,
+}
+
+impl<L, F: Fn(&Scope<'_>, Place) -> shared::Result<L>> Loader<'_, F> {
+    fn layers(&self, scope: &Scope<'_>, pairs: &[(usize, usize)], final_level: bool) -> shared::Result<Vec<Layer<L>>> {
+        let layer = |(index, pair): (usize, &(usize, usize))| {
+            self.layer(scope, index, *pair, final_level && index + 1 == pairs.len())
+        };
+        pairs.iter().enumerate().map(layer).collect()
+    }
+
+    fn layer(&self, scope: &Scope<'_>, index: usize, pair: (usize, usize), last: bool) -> shared::Result<Layer<L>> {
+        let Unet { heads, norm_groups: groups, ff_mult, .. } = *self.unet;
+        let place = Place { index, width: Width { channels: pair.1, heads, groups, ff_mult }, last };
+        Ok(Layer { resnet: self.resnet(scope, index, pair)?, rest: (self.add)(scope, place)?, channels: pair.1 })
+    }
+
+    fn resnet(&self, scope: &Scope<'_>, index: usize, (inner, outer): (usize, usize)) -> shared::Result<Resnet> {
+        let time = Some(4 * self.unet.channels[0]);
+        let size = ResnetSize { inner, outer, time, groups: self.unet.norm_groups, eps: 1e-5 };
+        Resnet::load(&scope.at(format!("resnets.{index}")), size)
+    }
+}

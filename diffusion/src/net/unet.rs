@@ -1,0 +1,157 @@
+//! The denoising UNet (EMO's Backbone Network).
+
+use candle_core::{Result, Tensor};
+
+use super::{
+    audio_layer::AudioLayer,
+    blocks::{Blocks, Layer},
+    layers::{conv, group_norm},
+    temporal::TemporalModule,
+    time_embedding::TimeEmbedding,
+    transformer::SpatialTransformer,
+};
+use crate::{
+    kernels::{Geometry, GroupNorm, Packed, Product, silu},
+    pack::{manifest::Manifest, weights::Scope},
+};
+
+/// Predicts v from noisy latents.
+pub(crate) struct Denoiser {
+    frames: usize,
+    time: TimeEmbedding,
+    /// The part of `conv_in` that sees the noisy latent; without bias.
+    conv_in: Product,
+    /// The part of `conv_in` that sees the portrait's latent, if there is one.
+    conv_reference: Option<Product>,
+    /// The bias of `conv_in`.
+    bias: Vec<f32>,
+    blocks: Blocks<Attentions>,
+    norm_out: GroupNorm,
+    conv_out: Product,
+}
+
+/// The layers after a residual block.
+pub(crate) struct Attentions {
+    /// Self-attention and reference-attention.
+    pub(crate) spatial: SpatialTransformer,
+    /// Attention to audio.
+    pub(crate) audio: AudioLayer,
+    /// Attention along time and to speed.
+    pub(crate) temporal: TemporalModule,
+}
+
+/// What the denoiser is told of a clip, in the form in which its layers read it; one entry for each layer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Conditions {
+    /// Keys and values of the reference features.
+    pub(crate) reference: Vec<Tensor>,
+    /// Keys and values of the audio tokens, `[f, tokens, 2 c]`.
+    pub(crate) audio: Vec<Tensor>,
+    /// Keys and values of the motion maps, `[hw, n, 2 c]`.
+    pub(crate) motion: Vec<Tensor>,
+    /// Keys and values of the speed tokens; empty without a speed.
+    pub(crate) speed: Vec<Tensor>,
+    /// What `conv_in` adds to every frame: portrait, face map and bias, `[f, s, s, c]`.
+    pub(crate) base: Option<Tensor>,
+}
+
+impl Denoiser {
+    /// Loads the network.
+    pub(crate) fn load(scope: &Scope<'_>, manifest: &Manifest) -> shared::Result<Self> {
+        let (unet, latent) = (&manifest.unet, manifest.vae.latent_channels);
+        let width = unet.channels[0];
+        let inner = if unet.concat_reference { 2 * latent } else { latent };
+        let entrance = scope.at("conv_in");
+        let weights = entrance.take("weight", &[width, inner, 3, 3])?;
+        // A convolution over joined channels is the sum of one over each part, and one part never changes.
+        let part = |from: usize| {
+            let rows = weights.chunks_exact(inner * 9).flat_map(|row| &row[from * 9..(from + latent) * 9]);
+            let packed = Packed::new(&rows.copied().collect::<Vec<_>>(), width, latent, 9);
+            Product::new(packed, None, Geometry::SAME)
+        };
+        Ok(Self {
+            frames: manifest.temporal.clip_frames,
+            time: TimeEmbedding::load(&scope.at("time_embedding"), width)?,
+            conv_in: part(0),
+            conv_reference: unet.concat_reference.then(|| part(latent)),
+            bias: entrance.take("bias", &[width])?,
+            blocks: Blocks::load(scope, unet, |scope, place| {
+                let (index, width) = (place.index, place.width);
+                let module = scope.at(format!("motion_modules.{index}"));
+                Ok(Attentions {
+                    spatial: SpatialTransformer::load(&scope.at(format!("attentions.{index}")), width)?,
+                    audio: AudioLayer::load(
+                        &scope.at(format!("audio_modules.{index}")),
+                        width,
+                        manifest.audio_layers.token_dim,
+                    )?,
+                    temporal: TemporalModule::load(&module, width, manifest.temporal, manifest.speed.token_dim)?,
+                })
+            })?,
+            norm_out: group_norm(&scope.at("conv_norm_out"), unet.norm_groups, width, 1e-5)?,
+            conv_out: conv(&scope.at("conv_out"), width, latent, Geometry::SAME)?,
+        })
+    }
+
+    /// What `conv_in` adds to every frame: from the portrait's latent `[1, s, s, channels]` and the Face Locator's
+    /// map `[1, s, s, c]`.
+    pub(crate) fn base(&self, portrait: &Tensor, face: &Tensor) -> Result<Tensor> {
+        let base = match &self.conv_reference {
+            Some(conv) => conv.maps_onto(portrait, Some(&self.bias), Some(face))?,
+            None => face.broadcast_add(&Tensor::from_slice(&self.bias, self.bias.len(), face.device())?)?,
+        };
+        base.repeat((self.frames, 1, 1, 1))
+    }
+
+    /// Keys and values of the reference features, one for each layer.
+    pub(crate) fn reference_keys(&self, features: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.layers().zip(features).map(|(layer, feature)| layer.rest.spatial.keys(feature)).collect()
+    }
+
+    /// Keys and values of audio tokens `[f, tokens, token]`.
+    pub(crate) fn audio_keys(&self, tokens: &Tensor) -> Result<Vec<Tensor>> {
+        self.layers().map(|layer| layer.rest.audio.keys(tokens)).collect()
+    }
+
+    /// Keys and values of motion maps, one `[n, hw, c]` for each layer.
+    pub(crate) fn motion_keys(&self, maps: &[Tensor]) -> Result<Vec<Tensor>> {
+        self.layers().zip(maps).map(|(layer, map)| layer.rest.temporal.motion_keys(map)).collect()
+    }
+
+    /// Keys and values of speed tokens `[1, f, token]`.
+    pub(crate) fn speed_keys(&self, tokens: &Tensor) -> Result<Vec<Tensor>> {
+        self.layers().map(|layer| layer.rest.temporal.speed_keys(tokens)).collect()
+    }
+
+    /// Pixels and channels of each layer's maps for latents of edge `size`.
+    pub(crate) fn map_sizes(&self, size: usize) -> impl Iterator<Item = (usize, usize)> {
+        self.blocks.map_sizes(size)
+    }
+
+    /// The time embedding.
+    #[cfg(test)]
+    pub(crate) fn time(&self) -> &TimeEmbedding {
+        &self.time
+    }
+
+    /// All layers in the order in which they run.
+    pub(crate) fn layers(&self) -> impl Iterator<Item = &Layer<Attentions>> {
+        self.blocks.layers()
+    }
+
+    /// v for noisy latents `[f, s, s, channels]` at diffusion step `step`. With `both` sides of guidance the result
+    /// has twice the frames: first those that hear the audio, then those that do not.
+    pub(crate) fn forward(&self, noisy: &Tensor, step: usize, given: &Conditions, both: bool) -> Result<Tensor> {
+        let time = silu(&self.time.forward(step)?)?;
+        let x = self.conv_in.maps_onto(noisy, None, given.base.as_ref())?;
+        let x = self.blocks.forward(x, &time, |place, layer, x| {
+            let x = layer.resnet.forward(x, Some(&time))?;
+            let x = layer.rest.spatial.forward(&x, &given.reference[place])?;
+            // Both sides are the same until the first audio layer; only there they part.
+            let x = if both && place == 0 { Tensor::cat(&[&x, &x], 0)? } else { x };
+            let x = layer.rest.audio.forward(&x, &given.audio[place])?;
+            layer.rest.temporal.forward(&x, &given.motion[place], given.speed.get(place))
+        })?;
+        self.conv_out.maps(&self.norm_out.forward_silu(&x)?)
+    }
+}

@@ -1,0 +1,90 @@
+//! Guided denoising of one clip.
+
+use candle_core::{Device, Tensor};
+use shared::{Error, Frames, Result, noise, ports::model::Control};
+
+use crate::{
+    net::unet::{Conditions, Denoiser},
+    pack::manifest::Sampler,
+    schedule::{ddim_step, signal_shares, trailing_steps},
+};
+
+/// How a clip is denoised.
+#[derive(Clone, Debug)]
+pub(crate) struct Sampling {
+    shares: Vec<f64>,
+    steps: Vec<usize>,
+    guidance: f32,
+}
+
+impl Sampling {
+    /// The pack's schedule with `steps` steps and a scale of `guidance` on audio.
+    pub(crate) fn new(sampler: &Sampler, steps: usize, guidance: f32) -> Self {
+        Self { shares: signal_shares(sampler), steps: trailing_steps(sampler.train_steps, steps), guidance }
+    }
+
+    /// Denoises latents `[f, s, s, c]` that start as noise; `step` is asked before each step.
+    ///
+    /// # Errors
+    /// When stopped, or when an operator of the network fails.
+    pub(crate) fn denoise(
+        &self,
+        denoiser: &Denoiser,
+        noise: Vec<f32>,
+        shape: [usize; 4],
+        given: &Conditions,
+        step: &mut dyn FnMut(u32) -> Control,
+    ) -> Result<Vec<f32>> {
+        let mut x = noise;
+        for (index, t) in self.steps.iter().enumerate() {
+            if step(index as u32) == Control::Stop {
+                return Err(Error::stopped());
+            }
+            let v = self.predict(denoiser, &x, shape, *t, given).map_err(failed)?;
+            let next = self.steps.get(index + 1).map_or(1.0, |t| self.shares[*t]);
+            ddim_step(&mut x, &v, self.shares[*t], next);
+        }
+        Ok(x)
+    }
+
+    /// v at diffusion step `t`, guided: `v_blind + guidance (v_audio - v_blind)`.
+    pub(crate) fn predict(
+        &self,
+        denoiser: &Denoiser,
+        x: &[f32],
+        shape: [usize; 4],
+        t: usize,
+        given: &Conditions,
+    ) -> candle_core::Result<Vec<f32>> {
+        let [f, height, width, c] = shape;
+        let noisy = Tensor::from_slice(x, (f, height, width, c), &Device::Cpu)?;
+        // A guidance of exactly 1 leaves the blind side without weight; then it is not computed.
+        let guided = (self.guidance - 1.0).abs() > f32::EPSILON;
+        let mut v = denoiser.forward(&noisy, t, given, guided)?.flatten_all()?.to_vec1::<f32>()?;
+        if guided {
+            let blind = v.split_off(x.len());
+            for (v, blind) in v.iter_mut().zip(blind) {
+                *v = blind + self.guidance * (*v - blind);
+            }
+        }
+        Ok(v)
+    }
+}
+
+/// The noise of a clip as `[f, s, s, c]`, each frame a function of the seed and its place in the film.
+pub(crate) fn clip_noise(seed: u64, frames: Frames, [c, height, width]: [usize; 3], shared: f64) -> Vec<f32> {
+    let pixels = height * width;
+    let mut frame_noise = vec![0.0; c * pixels];
+    let mut all = Vec::with_capacity(frames.len() as usize * c * pixels);
+    for frame in frames.start..frames.end {
+        noise::mixed(seed, frame, shared, &mut frame_noise);
+        // Drawn channel by channel, laid down pixel by pixel.
+        all.extend((0..pixels).flat_map(|pixel| (0..c).map(move |channel| channel * pixels + pixel)).map(|i| frame_noise[i]));
+    }
+    all
+}
+
+/// An operator of the network failed: the machine ran out of something, or a pack slipped through its checks.
+pub(crate) fn failed(error: candle_core::Error) -> Error {
+    Error::world("the network cannot be computed").from_source(error)
+}

@@ -1,0 +1,6 @@
+//! Blob stores.
+
+mod directory;
+mod scratch;
+
+pub use directory::DirectoryBlobs;

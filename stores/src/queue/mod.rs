@@ -1,0 +1,5 @@
+//! Queues.
+
+mod memory;
+
+pub use memory::{MOST_RINGS, MemoryQueue};

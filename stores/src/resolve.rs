@@ -1,0 +1,131 @@
+//! A URL chooses the keeper.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use shared::{
+    Error, Result,
+    ports::{Blobs, Ledger, Queue, Stores},
+};
+
+use crate::{blobs::DirectoryBlobs, ledger::SqliteLedger, queue::MemoryQueue};
+
+/// Where the three stores are.
+///
+/// A path in a URL is taken as it stands: nothing in it is percent-decoded, and `?` and `#` are letters like others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Urls {
+    /// `sqlite:///absolute/path/ledger.db`, or `sqlite::memory:` for a ledger that lives as long as the process.
+    pub ledger: String,
+    /// `memory:`.
+    pub queue: String,
+    /// `file:///absolute/path`.
+    pub blobs: String,
+}
+
+/// Opens all three stores.
+///
+/// # Errors
+/// [`Cause::Order`](shared::error::Cause::Order) for a URL of a kind that this build does not know,
+/// [`Cause::Unreachable`](shared::error::Cause::Unreachable) naming the store that does not open.
+pub async fn open(urls: &Urls) -> Result<Stores> {
+    Ok(Stores {
+        ledger: open_ledger(&urls.ledger).await?,
+        queue: open_queue(&urls.queue)?,
+        blobs: open_blobs(&urls.blobs).await?,
+    })
+}
+
+async fn open_ledger(url: &str) -> Result<Arc<dyn Ledger>> {
+    let known = "sqlite:///path/ledger.db, sqlite::memory:";
+    if url == "sqlite::memory:" {
+        return Ok(Arc::new(SqliteLedger::in_memory().await?));
+    }
+    match url.strip_prefix("sqlite://").and_then(absolute) {
+        Some(path) => Ok(Arc::new(SqliteLedger::open(&path).await?)),
+        None => Err(unknown("ledger", url, known)),
+    }
+}
+
+fn open_queue(url: &str) -> Result<Arc<dyn Queue>> {
+    if url == "memory:" { Ok(Arc::new(MemoryQueue::new())) } else { Err(unknown("queue", url, "memory:")) }
+}
+
+async fn open_blobs(url: &str) -> Result<Arc<dyn Blobs>> {
+    match url.strip_prefix("file://").and_then(absolute) {
+        Some(path) => Ok(Arc::new(DirectoryBlobs::open(&path).await?)),
+        None => Err(unknown("blob store", url, "file:///path")),
+    }
+}
+
+/// The path of a URL without a host; a relative path would mean another place for each process.
+fn absolute(path: &str) -> Option<PathBuf> {
+    let path = Path::new(path);
+    path.is_absolute().then(|| path.to_owned())
+}
+
+fn unknown(what: &str, url: &str, known: &str) -> Error {
+    Error::order(format!("no {what} is known for the URL \"{}\"", without_password(url)))
+        .mend(format!("this build knows {known}"))
+}
+
+/// The URL as it may be shown: what stands between `//` and `@` can hold a password.
+fn without_password(url: &str) -> String {
+    match url.split_once("//").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?.1))) {
+        Some((scheme, rest)) => format!("{scheme}//…@{rest}"),
+        None => url.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::error::Cause;
+
+    #[tokio::test]
+    async fn urls_choose_the_keepers() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name).display().to_string();
+        let urls = Urls {
+            ledger: format!("sqlite://{}", at("new/ledger.db")),
+            queue: "memory:".into(),
+            blobs: format!("file://{}", at("blobs")),
+        };
+        open(&urls).await.unwrap();
+        assert!(dir.path().join("new/ledger.db").is_file());
+        assert!(dir.path().join("blobs").is_dir());
+        open(&Urls { ledger: "sqlite::memory:".into(), ..urls }).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn unknown_urls_name_what_is_known_and_keep_the_password() {
+        let refused = [
+            open_ledger("postgres://me:secret@host/farm").await.err(),
+            open_ledger("sqlite://relative.db").await.err(),
+            open_queue("amqp://me:secret@host").err(),
+            open_blobs("s3://bucket").await.err(),
+            open_blobs("").await.err(),
+        ];
+        for error in refused {
+            let error = error.unwrap();
+            assert_eq!(error.cause(), Cause::Order);
+            let text = error.to_string();
+            assert!(text.contains("this build knows") && !text.contains("secret"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_store_that_does_not_open_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "not a database, not a directory").unwrap();
+        let ledger = open_ledger(&format!("sqlite://{}", file.display())).await.err().unwrap();
+        let blobs = open_blobs(&format!("file://{}", file.display())).await.err().unwrap();
+        for error in [ledger, blobs] {
+            assert_eq!(error.cause(), Cause::Unreachable);
+            assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+        }
+    }
+}

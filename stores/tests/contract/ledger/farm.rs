@@ -1,0 +1,144 @@
+//! A ledger with a job in it, and short words for what the cases do with it.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::{
+    Error, Fps, JobId, Order, Plan, Shape, TaskId, TaskKey, TaskState, Timestamp,
+    job::{Input, Settings},
+    ports::{Lease, Ledger, Stores, WorkerId},
+    task::Lane,
+};
+use stores::Urls;
+
+/// A keeper under test.
+pub(crate) trait Farm {
+    /// The ledger.
+    fn ledger(&self) -> &dyn Ledger;
+
+    /// Records a film of `frames` frames at the moment `at`.
+    async fn submit(&self, frames: u64, at: i64) -> JobId {
+        let order = order(frames);
+        self.ledger().submit(&order, &plan(frames), Timestamp(at)).await.unwrap();
+        order.job_id()
+    }
+
+    /// Claims for half a minute at the moment `at`.
+    async fn claim(&self, job: &JobId, task: &str, at: i64) -> Option<Lease> {
+        self.ledger().claim(&key(job, task), &worker("one"), TERM, Timestamp(at)).await.unwrap()
+    }
+
+    /// Claims and completes.
+    async fn make(&self, job: &JobId, task: &str) -> Vec<String> {
+        let lease = self.claim(job, task, NOW).await.unwrap_or_else(|| panic!("{task} is not ready"));
+        let readied = self.ledger().complete(&lease, Timestamp(NOW)).await.unwrap();
+        readied.iter().map(|(key, _)| key.task.to_string()).collect()
+    }
+
+    /// The task as it stands.
+    async fn task(&self, job: &JobId, task: &str) -> shared::ports::Task {
+        let tasks = self.ledger().tasks(job).await.unwrap();
+        tasks.into_iter().find(|found| found.id.as_str() == task).unwrap()
+    }
+
+    /// The state of every task, in the order of the plan.
+    async fn states(&self, job: &JobId) -> Vec<TaskState> {
+        self.ledger().tasks(job).await.unwrap().iter().map(|task| task.state).collect()
+    }
+
+    /// Names of the tasks that may be claimed at the moment `at`.
+    async fn ready(&self, at: i64) -> Vec<String> {
+        let ready = self.ledger().ready(&Lane::ALL, Timestamp(at), 100).await.unwrap();
+        ready.iter().map(|(key, _)| key.task.to_string()).collect()
+    }
+}
+
+/// A moment after every submission of the cases.
+pub(crate) const NOW: i64 = 1_000_000;
+
+/// How long leases are.
+pub(crate) const TERM: Duration = Duration::from_secs(30);
+
+pub(crate) fn worker(name: &str) -> WorkerId {
+    WorkerId(name.into())
+}
+
+pub(crate) fn key(job: &JobId, task: &str) -> TaskKey {
+    TaskKey { job: job.clone(), task: TaskId::from_text(task) }
+}
+
+pub(crate) fn names(keys: &[TaskKey]) -> Vec<String> {
+    keys.iter().map(|key| key.task.to_string()).collect()
+}
+
+/// Says that `error` is about a lease that is gone.
+pub(crate) fn assert_lost(error: &Error) {
+    assert_eq!(error.cause(), shared::error::Cause::LeaseLost, "{error}");
+}
+
+/// Segments of 4 frames, parts of 8.
+pub(crate) fn plan(frames: u64) -> Plan {
+    Plan::new(Shape { frames, clip_frames: 2, segment_clips: 2, part_segments: 2 }).unwrap()
+}
+
+pub(crate) fn order(frames: u64) -> Order {
+    Order {
+        portrait: Input { name: "face.png".into(), sha256: "00".repeat(32) },
+        audio: Input { name: "speech.wav".into(), sha256: "11".repeat(32) },
+        samples: frames * 640,
+        sample_rate: 16_000,
+        fps: Fps::PAL,
+        model: "test-pattern".into(),
+        model_digest: "22".repeat(32),
+        seed: u64::MAX,
+        shape: plan(frames).shape,
+        settings: Settings { guidance: Some(2.5), ..Settings::default() },
+    }
+}
+
+/// `SQLite` in a file.
+pub(crate) struct Sqlite {
+    dir: tempfile::TempDir,
+    stores: Stores,
+}
+
+impl Sqlite {
+    pub(crate) async fn fresh() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { stores: open(&format!("sqlite://{}/ledger.db", dir.path().display()), &dir).await, dir }
+    }
+
+    /// Opens the same ledger again, as another process would.
+    pub(crate) async fn again(&self) -> Arc<dyn Ledger> {
+        open(&format!("sqlite://{}/ledger.db", self.dir.path().display()), &self.dir).await.ledger
+    }
+}
+
+impl Farm for Sqlite {
+    fn ledger(&self) -> &dyn Ledger {
+        self.stores.ledger.as_ref()
+    }
+}
+
+/// `SQLite` in memory.
+pub(crate) struct SqliteInMemory {
+    _dir: tempfile::TempDir,
+    stores: Stores,
+}
+
+impl SqliteInMemory {
+    pub(crate) async fn fresh() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { stores: open("sqlite::memory:", &dir).await, _dir: dir }
+    }
+}
+
+impl Farm for SqliteInMemory {
+    fn ledger(&self) -> &dyn Ledger {
+        self.stores.ledger.as_ref()
+    }
+}
+
+async fn open(ledger: &str, dir: &tempfile::TempDir) -> Stores {
+    let blobs = format!("file://{}", dir.path().join("blobs").display());
+    stores::open(&Urls { ledger: ledger.into(), queue: "memory:".into(), blobs }).await.unwrap()
+}

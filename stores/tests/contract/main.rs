@@ -1,0 +1,36 @@
+//! One contract for each port, held by every keeper. A new keeper joins with its lines in `keepers`.
+
+mod blobs;
+mod ledger;
+mod queue;
+
+/// Makes one test of each case in `crate::<port>::<part>`, run against a fresh keeper.
+macro_rules! suite {
+    ($port:ident on $keeper:path { $($part:ident: $($case:ident)*;)* }) => {
+        $(mod $part {
+            use crate::$port::$part as cases;
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                let keeper = <$keeper>::fresh().await;
+                Box::pin(cases::$case(&keeper)).await;
+            })*
+        })*
+    };
+}
+pub(crate) use suite;
+
+mod keepers {
+    mod sqlite {
+        crate::ledger::contract!(crate::ledger::Sqlite);
+        crate::ledger::lasting!(crate::ledger::Sqlite);
+    }
+    mod sqlite_in_memory {
+        crate::ledger::contract!(crate::ledger::SqliteInMemory);
+    }
+    mod memory_queue {
+        crate::queue::contract!(crate::queue::Memory);
+    }
+    mod directory {
+        crate::blobs::contract!(crate::blobs::Directory);
+    }
+}

@@ -1,0 +1,56 @@
+//! Holding a lease while the work goes on.
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
+};
+
+use shared::{
+    Clock, Result,
+    ports::{Lease, Ledger, Renewal},
+};
+
+/// A lease being held, and how far the work under it is.
+pub(crate) struct Hold<'a> {
+    ledger: &'a dyn Ledger,
+    clock: &'a dyn Clock,
+    lease: &'a Lease,
+    term: Duration,
+    frames: AtomicU64,
+}
+
+impl<'a> Hold<'a> {
+    /// Holds `lease`, by `term` at a time.
+    pub(crate) fn new(ledger: &'a dyn Ledger, clock: &'a dyn Clock, lease: &'a Lease, term: Duration) -> Self {
+        Self { ledger, clock, lease, term, frames: AtomicU64::new(0) }
+    }
+
+    /// Renews at once, with the frames made so far.
+    pub(crate) async fn renew(&self, frames: u64) -> Result<Renewal> {
+        self.frames.store(frames, Ordering::SeqCst);
+        self.ledger.renew(self.lease, self.clock.now().after(self.term), frames).await
+    }
+
+    /// Renews three times in a term; returns when the lease is lost.
+    ///
+    /// A ledger that does not answer loses the lease only once the term is over: until then nobody else can have it.
+    pub(crate) async fn until_lost(&self) {
+        let mut until = self.lease.until;
+        loop {
+            tokio::time::sleep(self.term / 3).await;
+            match self.renew(self.frames.load(Ordering::SeqCst)).await {
+                Ok(Renewal::Kept) => until = self.clock.now().after(self.term),
+                Ok(Renewal::Lost) => return,
+                Err(error) => {
+                    tracing::warn!(%error, "a lease was not renewed");
+                    if self.clock.now() >= until {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

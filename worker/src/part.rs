@@ -1,0 +1,96 @@
+//! `part`: decodes a run of latents and encodes the pictures as one file.
+
+use std::path::PathBuf;
+
+use media::film::{PartSpec, PartWriter, Preset};
+use shared::{Error, Frames, Order, Result, ports::Renderer};
+use tokio::sync::mpsc;
+
+use crate::{
+    latents::{LATENTS, LatentRun},
+    stop::Stop,
+    work::{Work, off_the_runtime, prepare},
+};
+
+/// Name of the blob that a part leaves for the film.
+pub(crate) const PART: &str = "part.mp4";
+
+/// Frames decoded at a time: few, since pictures are large and latents are small.
+const BATCH: usize = 8;
+
+/// Encodes the part that covers `frames`.
+pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
+    let (send, receive) = mpsc::channel(1);
+    let encoder = Encoder {
+        file: work.scratch().join(PART),
+        spec: spec(&work.lease.order, work.model().shape().image_size),
+        frames,
+        stop: work.stop.clone(),
+    };
+    let file = encoder.file.clone();
+    let renderer = work.renderer().await?;
+    let encoding = off_the_runtime(move || encoder.run(renderer, receive));
+    let (encoded, sent) = tokio::join!(encoding, send_latents(work, frames, send));
+    // An encoder that failed stops the sending; a sending that failed leaves the encoder short of frames.
+    sent?;
+    work.put_back(encoded?);
+    work.progress(frames.len()).await?;
+    work.keep_file(PART, &file).await
+}
+
+/// All parts of a job are encoded alike.
+fn spec(order: &Order, image_size: u32) -> PartSpec {
+    let edge = order.settings.size.unwrap_or(image_size);
+    // The effort that keeps a stitcher ahead of the renderers; quality is set by the rate factor.
+    PartSpec { preset: Preset::Veryfast, ..PartSpec::new(edge, edge, order.fps) }
+}
+
+/// Reads the part's segments one after the other; one waits while another is encoded.
+async fn send_latents(work: &Work<'_>, frames: Frames, send: mpsc::Sender<LatentRun>) -> Result<()> {
+    for segment in work.lease.node.needs.iter().filter(|need| **need != prepare()) {
+        let run = LatentRun::from_bundle(work.read(segment, LATENTS).await?)?;
+        if send.send(run.only(frames)?).await.is_err() {
+            // The encoder ended early and says why.
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// Latents to file, on one thread.
+struct Encoder {
+    file: PathBuf,
+    spec: PartSpec,
+    frames: Frames,
+    stop: Stop,
+}
+
+impl Encoder {
+    fn run(&self, mut renderer: Box<dyn Renderer>, mut runs: mpsc::Receiver<LatentRun>) -> Result<Box<dyn Renderer>> {
+        let mut writer = PartWriter::create(&self.file, self.spec)?;
+        let mut next = self.frames.start;
+        while let Some(run) = runs.blocking_recv() {
+            if run.first != next {
+                return Err(Error::world(format!(
+                    "latents of frames {} came where frame {next} is next",
+                    run.frames()
+                )));
+            }
+            for batch in run.frames().pieces(BATCH as u64) {
+                self.stop.check()?;
+                let pictures = renderer.decode(&run.only(batch)?.latents, batch.start)?;
+                if pictures.len() as u64 != batch.len() {
+                    return Err(Error::world(format!("frames {batch} were decoded to {} pictures", pictures.len())));
+                }
+                pictures.iter().try_for_each(|picture| writer.write(picture))?;
+            }
+            next = run.frames().end;
+        }
+        self.stop.check()?;
+        if next != self.frames.end {
+            return Err(Error::world(format!("latents of frames {next}..{} are missing", self.frames.end)));
+        }
+        writer.finish()?;
+        Ok(renderer)
+    }
+}

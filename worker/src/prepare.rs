@@ -1,0 +1,76 @@
+//! `prepare`: what all later tasks of the job share.
+
+use std::path::{Path, PathBuf};
+
+use shared::{Bundle, Fps, Order, Result, Shape, Tensor, ports::Model, tensor::Precision};
+use tokio::sync::mpsc;
+
+use crate::{
+    features::{self, Cutter},
+    input::{self, AUDIO, PORTRAIT},
+    stop::Stop,
+    work::{Work, off_the_runtime},
+};
+
+/// Name of the blob with everything of the model that is the same for all clips.
+pub(crate) const PREPARED: &str = "prepared.safetensors";
+
+/// Prepares the portrait, then the audio features of every segment.
+pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
+    let order = &work.lease.order;
+    let portrait = input::fetch(work, PORTRAIT, &order.portrait).await?;
+    let (model, of) = (work.model(), order.clone());
+    let prepared = off_the_runtime(move || prepared(&portrait, &of, model.as_ref())).await?;
+    work.keep(PREPARED, &prepared.to_bytes(Precision::Single)?).await?;
+    work.stop.check()?;
+    let audio = input::fetch(work, AUDIO, &order.audio).await?;
+    keep_features(work, audio).await
+}
+
+fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Bundle> {
+    let picture = media::portrait::load(portrait)?;
+    let (crop, face) = media::portrait::crop_square(&picture, order.settings.face, model.shape().image_size)?;
+    model.prepare(&crop, face, &order.settings)
+}
+
+/// Encodes on a thread of its own and keeps each segment's features as they come; one waits at most.
+async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<()> {
+    let (send, mut receive) = mpsc::channel(1);
+    let (model, stop) = (work.model(), work.stop.clone());
+    let Order { fps, shape, .. } = work.lease.order;
+    let encoding = off_the_runtime(move || encode(&audio, fps, shape, model.as_ref(), &stop, &send));
+    // The receiver moves in, so that the encoder does not wait for it when keeping fails.
+    let keeping = async move {
+        while let Some((index, features)) = receive.recv().await {
+            work.keep(&features::name(index), &features::to_bytes(features)?).await?;
+        }
+        Ok(())
+    };
+    let (encoded, kept) = tokio::join!(encoding, keeping);
+    kept.and(encoded)
+}
+
+/// Track to features, in pieces.
+fn encode(
+    audio: &Path,
+    fps: Fps,
+    shape: Shape,
+    model: &dyn Model,
+    stop: &Stop,
+    send: &mpsc::Sender<(u32, Tensor)>,
+) -> Result<()> {
+    let mut cutter = Cutter::new(shape, &model.shape());
+    let mut encoder = model.audio_encoder(fps);
+    let mut reader = media::audio::Reader::open(audio)?;
+    while let Some(samples) = reader.next()? {
+        stop.check()?;
+        pass_on(cutter.push(&encoder.push(&samples)?)?, send)?;
+    }
+    pass_on(cutter.push(&encoder.finish(shape.frames)?)?, send)?;
+    cutter.finish()
+}
+
+/// Who receives is gone only when keeping failed, and that failure is the one to tell of.
+fn pass_on(segments: Vec<(u32, Tensor)>, send: &mpsc::Sender<(u32, Tensor)>) -> Result<()> {
+    segments.into_iter().try_for_each(|segment| send.blocking_send(segment)).map_err(|_| shared::Error::stopped())
+}

@@ -1,0 +1,181 @@
+//! One farm with one job in it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use shared::{
+    Clock as _, Fps, JobId, JobState, Order, Plan, Shape, TaskState, Timestamp,
+    clock::ManualClock,
+    digest::sha256,
+    job::{Input, Settings},
+    ports::{BlobKey, Stores, Task, WorkerId},
+    task::Lane,
+};
+use stores::Urls;
+use worker::{Ports, Worker};
+
+use super::model::{CLIP, Checksums, Script};
+
+/// Frames of the film: two whole segments and one of a single clip and a half.
+pub(crate) const FRAMES: u64 = 22;
+
+/// A farm in a temporary directory; its clock stands still until it is moved.
+pub(crate) struct House {
+    pub(crate) stores: Stores,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) script: Arc<Script>,
+    pub(crate) job: JobId,
+    dir: tempfile::TempDir,
+}
+
+impl House {
+    /// A farm with a job of [`FRAMES`] frames that nobody has begun.
+    pub(crate) async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = format!("file://{}", dir.path().join("blobs").display());
+        let urls = Urls { ledger: "sqlite::memory:".into(), queue: "memory:".into(), blobs };
+        let stores = stores::open(&urls).await.unwrap();
+        let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
+        let order = order();
+        let job = order.job_id();
+        for (name, bytes) in [("portrait", portrait()), ("audio", tone())] {
+            stores.blobs.put(&BlobKey::input(&job, name).unwrap(), &bytes).await.unwrap();
+        }
+        stores.ledger.submit(&order, &Plan::new(order.shape).unwrap(), clock.now()).await.unwrap();
+        Self { stores, clock, script: Arc::default(), job, dir }
+    }
+
+    /// A worker of these lanes.
+    pub(crate) fn worker_of(&self, name: &str, lanes: &[Lane], term: Duration) -> Worker {
+        let Stores { ledger, queue, blobs } = self.stores.clone();
+        let ports = Ports { ledger, queue, blobs, clock: self.clock.clone() };
+        let scratch = self.scratch_of(name);
+        std::fs::create_dir_all(&scratch).unwrap();
+        let mut settings = worker::Settings::new(WorkerId(name.into()), scratch);
+        // Rings alone move the farm in these tests: nobody looks on his own.
+        (settings.term, settings.period) = (term, Duration::from_hours(1));
+        Worker::new(ports, Arc::new(Checksums(self.script.clone())), lanes.to_vec(), settings)
+    }
+
+    /// A worker that does everything.
+    pub(crate) fn worker(&self, name: &str) -> Worker {
+        self.worker_of(name, &Lane::ALL, TERM)
+    }
+
+    /// Works until nothing is ready.
+    pub(crate) async fn work(&self, worker: &Worker) {
+        while worker.tick().await.unwrap() {}
+    }
+
+    /// Lets every lease run out.
+    pub(crate) async fn expire(&self) {
+        self.clock.advance(TERM + Duration::from_millis(1));
+        self.stores.ledger.expire(self.clock.now()).await.unwrap();
+    }
+
+    /// The job's state, and why it failed.
+    pub(crate) async fn ended(&self) -> (JobState, String) {
+        let job = self.stores.ledger.job(&self.job).await.unwrap().unwrap();
+        (job.state, job.error.unwrap_or_default())
+    }
+
+    /// A task of the job.
+    pub(crate) async fn task(&self, id: &str) -> Task {
+        self.tasks().await.into_iter().find(|task| task.id.as_str() == id).unwrap()
+    }
+
+    /// All tasks of the job.
+    pub(crate) async fn tasks(&self) -> Vec<Task> {
+        self.stores.ledger.tasks(&self.job).await.unwrap()
+    }
+
+    /// The bytes of everything that counts: the latents of each segment, and the film.
+    pub(crate) async fn results(&self) -> BTreeMap<String, Vec<u8>> {
+        let mut results = BTreeMap::new();
+        for task in self.tasks().await {
+            assert_eq!(task.state, TaskState::Done, "{}", task.id);
+            let made = match task.id.as_str() {
+                "film" => "film.mp4",
+                id if id.starts_with("segment") => "latents.safetensors",
+                _ => continue,
+            };
+            let key = BlobKey::made(&self.job, &task.id, task.attempt, made).unwrap();
+            results.insert(task.id.to_string(), self.stores.blobs.get(&key).await.unwrap());
+        }
+        results
+    }
+
+    /// Names below the job of all blobs.
+    pub(crate) async fn blobs(&self) -> Vec<String> {
+        let prefix = format!("jobs/{}/", self.job);
+        let keys = self.stores.blobs.list(&prefix).await.unwrap();
+        keys.iter().map(|key| key.as_str()[prefix.len()..].to_owned()).collect()
+    }
+
+    /// A worker's scratch directory.
+    pub(crate) fn scratch_of(&self, worker: &str) -> PathBuf {
+        self.dir.path().join("scratch").join(worker)
+    }
+
+    /// Files that workers left in their scratch directories.
+    pub(crate) fn scratch(&self) -> usize {
+        fn count(dir: &Path) -> usize {
+            let below = std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path());
+            below.map(|path| if path.is_dir() { 1 + count(&path) } else { 1 }).sum()
+        }
+        count(&self.dir.path().join("scratch"))
+    }
+}
+
+/// How long leases are on the standing clock.
+pub(crate) const TERM: Duration = Duration::from_secs(30);
+
+pub(crate) fn order() -> Order {
+    let input = |name: &str, bytes: &[u8]| Input { name: name.into(), sha256: sha256(bytes) };
+    Order {
+        portrait: input("face.png", &portrait()),
+        audio: input("speech.wav", &tone()),
+        samples: FRAMES * 320,
+        sample_rate: 8000,
+        fps: Fps::PAL,
+        model: "checksums".into(),
+        model_digest: "00".into(),
+        seed: 7,
+        shape: Shape { frames: FRAMES, clip_frames: CLIP, segment_clips: 2, part_segments: 2 },
+        settings: Settings::default(),
+    }
+}
+
+/// A PNG of a slope.
+pub(crate) fn portrait() -> Vec<u8> {
+    let picture = image::RgbImage::from_fn(80, 96, |x, y| image::Rgb([x as u8 * 3, y as u8 * 2, 90]));
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    bytes.into_inner()
+}
+
+/// A WAV of [`FRAMES`] frames: 8000 samples a second, 16 bits, a tone that grows.
+pub(crate) fn tone() -> Vec<u8> {
+    let samples = (0..FRAMES * 320).map(|i| ((i as f64 * 0.3).sin() * i as f64 * 3.0) as i16);
+    let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
+    let length = data.len() as u32;
+    let header: [&[u8]; 12] = [
+        b"RIFF",
+        &(36 + length).to_le_bytes(),
+        b"WAVEfmt ",
+        &16_u32.to_le_bytes(),
+        &1_u16.to_le_bytes(),
+        &1_u16.to_le_bytes(),
+        &8000_u32.to_le_bytes(),
+        &16_000_u32.to_le_bytes(),
+        &2_u16.to_le_bytes(),
+        &16_u16.to_le_bytes(),
+        b"data",
+        &length.to_le_bytes(),
+    ];
+    [header.concat(), data].concat()
+}

@@ -1,0 +1,179 @@
+//! A model whose latents tell what they were made from.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use shared::{
+    Bundle, FaceBox, Fps, Picture, Result, Tensor,
+    digest::Digest,
+    job::Settings,
+    ports::{AudioEncoder, ClipInput, Control, Model, ModelShape, Renderer},
+};
+
+/// Frames in a clip.
+pub(crate) const CLIP: u32 = 4;
+const MOTION: usize = 2;
+const SIZE: u32 = 64;
+
+/// What a test wants the model to do, and what it saw.
+#[derive(Default)]
+pub(crate) struct Script {
+    /// First frames of the clips that were rendered, in order.
+    pub(crate) rendered: Mutex<Vec<u64>>,
+    /// How many renderers were made.
+    pub(crate) renderers: AtomicUsize,
+    /// The clip with this first frame comes out broken, so many times.
+    pub(crate) broken: Mutex<Option<(u64, usize)>>,
+    /// The clip with this first frame goes on until it is told to stop.
+    pub(crate) endless: Mutex<Option<u64>>,
+    /// Told when the endless clip began.
+    pub(crate) began: tokio::sync::Notify,
+}
+
+/// A model of checksums.
+pub(crate) struct Checksums(pub(crate) Arc<Script>);
+
+impl Model for Checksums {
+    fn name(&self) -> &'static str {
+        "checksums"
+    }
+
+    fn digest(&self) -> &'static str {
+        "00"
+    }
+
+    fn shape(&self) -> ModelShape {
+        ModelShape {
+            clip_frames: CLIP,
+            motion_frames: MOTION as u32,
+            audio_margin: 1,
+            feature_width: 1,
+            image_size: SIZE,
+            latent: [2, 1, 1],
+        }
+    }
+
+    fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {
+        Box::new(Loudness { fps, frame: 0, samples: Vec::new(), taken: 0 })
+    }
+
+    fn prepare(&self, portrait: &Picture, face: FaceBox, _: &Settings) -> Result<Bundle> {
+        assert_eq!((portrait.width(), portrait.height()), (SIZE, SIZE));
+        let mut digest = Digest::new();
+        digest.field(portrait.data());
+        digest.field(format!("{face:?}").as_bytes());
+        Ok(Bundle::of("portrait", Tensor::new([1], vec![number(digest)])?))
+    }
+
+    fn renderer(&self, prepared: &Bundle, _: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
+        self.0.renderers.fetch_add(1, Ordering::SeqCst);
+        Ok(Box::new(Summing { portrait: prepared.get("portrait")?.data()[0], seed, script: self.0.clone() }))
+    }
+}
+
+/// A digest as a whole number that half precision holds.
+fn number(digest: Digest) -> f32 {
+    let hex = digest.hex();
+    u16::from_str_radix(&hex[..4], 16).map_or(0.0, |bits| f32::from(bits % 2048))
+}
+
+/// Mean loudness of each frame.
+struct Loudness {
+    fps: Fps,
+    frame: u64,
+    samples: Vec<f32>,
+    taken: u64,
+}
+
+impl Loudness {
+    fn frames(&mut self, flush: bool) -> Vec<f32> {
+        let mut rows = Vec::new();
+        loop {
+            let end = (self.frame + 1) * 16_000 * u64::from(self.fps.den()) / u64::from(self.fps.num());
+            let needed = (end - self.taken) as usize;
+            let last = flush && !self.samples.is_empty();
+            if self.samples.len() < needed && !last {
+                return rows;
+            }
+            let frame: Vec<f32> = self.samples.drain(..needed.min(self.samples.len())).collect();
+            rows.push(100.0 * frame.iter().map(|x| x.abs()).sum::<f32>() / frame.len().max(1) as f32);
+            (self.frame, self.taken) = (self.frame + 1, end);
+        }
+    }
+}
+
+impl AudioEncoder for Loudness {
+    fn push(&mut self, samples: &[f32]) -> Result<Tensor> {
+        self.samples.extend_from_slice(samples);
+        let rows = self.frames(false);
+        Tensor::new([rows.len(), 1], rows)
+    }
+
+    fn finish(mut self: Box<Self>, frames: u64) -> Result<Tensor> {
+        let given = self.frame;
+        let mut rows = self.frames(true);
+        rows.resize(frames.saturating_sub(given) as usize, 0.0);
+        Tensor::new([rows.len(), 1], rows)
+    }
+}
+
+struct Summing {
+    portrait: f32,
+    seed: u64,
+    script: Arc<Script>,
+}
+
+impl Summing {
+    fn go_on_until_stopped(&self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> bool {
+        if *self.script.endless.lock().unwrap() != Some(clip.frames.start) {
+            return step(0) == Control::Stop;
+        }
+        self.script.began.notify_one();
+        while step(0) == Control::Continue {
+            std::thread::yield_now();
+        }
+        true
+    }
+
+    fn breaks(&self, clip: &ClipInput) -> bool {
+        match &mut *self.script.broken.lock().unwrap() {
+            Some((first, times)) if *first == clip.frames.start && *times > 0 => {
+                *times -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Renderer for Summing {
+    fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor> {
+        assert_eq!(clip.frames.len(), u64::from(CLIP));
+        assert_eq!(clip.features.shape(), [CLIP as usize + 2, 1]);
+        assert_eq!(clip.motion.is_some(), clip.frames.start > 0, "every clip but the first has motion frames");
+        if self.go_on_until_stopped(clip, step) {
+            return Err(shared::Error::stopped());
+        }
+        self.script.rendered.lock().unwrap().push(clip.frames.start);
+        let mut digest = Digest::new();
+        digest.field(format!("{} {} {:?}", self.seed, self.portrait, clip.frames).as_bytes());
+        let motion = clip.motion.iter().inspect(|motion| assert_eq!(motion.shape(), [MOTION, 2, 1, 1]));
+        for tensor in [&clip.features].into_iter().chain(motion) {
+            tensor.data().iter().for_each(|x| digest.update(&x.to_bits().to_le_bytes()));
+        }
+        let sum = if self.breaks(clip) { f32::NAN } else { number(digest) };
+        let rows = (clip.frames.start..clip.frames.end).flat_map(|frame| [frame as f32, sum]).collect();
+        Tensor::new([CLIP as usize, 2, 1, 1], rows)
+    }
+
+    fn decode(&mut self, latents: &Tensor, first: u64) -> Result<Vec<Picture>> {
+        let picture = |(at, latent): (usize, &[f32])| {
+            assert_eq!(latent[0] as u64, first + at as u64, "the latent of another frame");
+            let grey = (latent[1] as u32 % 256) as u8;
+            Picture::new(SIZE, SIZE, vec![grey; (SIZE * SIZE * 3) as usize])
+        };
+        latents.data().chunks_exact(2).enumerate().map(picture).collect()
+    }
+}

@@ -93,6 +93,8 @@ fn files_that_break_off() {
         ("flac", "cut.flac", 0.5, "is truncated"),
         ("aac", "cut.m4a", 0.5, "cut off"),
         ("pcm_s16be", "cut.aiff", 0.5, "is truncated"),
+        ("libvorbis", "cut.webm", 0.5, "is truncated"),
+        ("aac", "cut.mkv", 0.5, "is truncated"),
         ("flac", "stump.flac", 0.001, ""),
         ("libvorbis", "stump.ogg", 0.01, ""),
     ] {

@@ -34,7 +34,22 @@ pub(crate) fn seconds(input: &Input, stream: &Stream, cut: bool) -> Option<f64> 
         return own;
     }
     let whole = input.demuxer.duration();
+    if container == "matroska" {
+        return stream.metadata().get("DURATION").and_then(clock_time).map(|end| end - start(stream).max(0.0));
+    }
     (cut && whole > 0).then(|| whole as f64 / f64::from(ffmpeg_next::ffi::AV_TIME_BASE))
+}
+
+fn start(stream: &Stream) -> f64 {
+    let begins = stream.start_time();
+    if begins == AV_NOPTS_VALUE { 0.0 } else { begins as f64 * f64::from(stream.time_base()) }
+}
+
+/// Reads `HH:MM:SS.sss`, the form of Matroska's tag for the time at which a stream ends.
+fn clock_time(text: &str) -> Option<f64> {
+    let mut parts = text.trim().split(':').map(|part| part.parse::<f64>().ok());
+    let (hours, minutes, seconds) = (parts.next()??, parts.next()??, parts.next()??);
+    Some((hours * 60.0 + minutes) * 60.0 + seconds)
 }
 
 /// By how much the sound that a WAV's header promises exceeds what lies in the file, as a factor; FFmpeg
@@ -95,6 +110,13 @@ mod tests {
         assert_eq!(excess(0, 100), None);
         assert_eq!(excess(0x7fff_f000, 100), None);
         assert_eq!(excess(100, 0), None);
+    }
+
+    #[test]
+    fn clock_times_are_read() {
+        assert_eq!(clock_time("01:02:03.500000000"), Some(3723.5));
+        assert_eq!(clock_time("3.5"), None);
+        assert_eq!(clock_time("a:b:c"), None);
     }
 
     #[test]

@@ -49,7 +49,7 @@ fn the_film_has_every_frame_and_its_audio() {
 #[test]
 fn the_same_seed_gives_the_same_latents_and_another_seed_others() {
     let house = house(5.0);
-    let mut render = |out, seed| {
+    let render = |out, seed| {
         let document = house.json(&arguments(out, &["--seed", seed, "--keep-latents"]));
         let kept = std::path::PathBuf::from(document["kept"].as_str().unwrap());
         let found = latents(&kept);

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from . import ranks
 from .constants import recall, remember, with_constants
 from .dataset import FPS, MARGIN_S, load
 from .film_data import FilmData
@@ -110,6 +111,9 @@ def film_data(config: ModelConfig, data_dir: Path, runs: Path, frames: int, devi
 @torch.no_grad()
 def clip_features(config: ModelConfig, waves: np.ndarray, frames: int, runs: Path) -> np.ndarray:
     """Audio features (N, frames + 2m, features) f16 at the frame times -m..frames-1+m of each clip."""
+    file = runs / "features.npy"
+    if file.exists():
+        return np.load(file)
     net = Emo(config)
     load_audio_encoder(net, runs)
     mel, m = LogMel(config.audio), config.audio_layers.window
@@ -118,7 +122,10 @@ def clip_features(config: ModelConfig, waves: np.ndarray, frames: int, runs: Pat
     for wave in waves:
         features: Tensor = net.audio_encoder(mel(torch.from_numpy(wave.copy())[None]))[0]
         rows.append(at_frame_times(features, times).half().numpy())
-    return np.stack(rows)
+    part = runs / f"features-{ranks.rank()}.npy"
+    np.save(part, np.stack(rows))
+    part.rename(file)
+    return np.load(file)
 
 
 def load_audio_encoder(net: Emo, runs: Path) -> None:

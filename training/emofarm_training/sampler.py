@@ -10,7 +10,7 @@ from torch import Tensor
 from .network.conditions import frame_windows
 from .network.denoiser import Conditions
 from .network.emo import Emo
-from .schedule import alphas_cumprod, ddim_step, mixed_noise, trailing_timesteps
+from .schedule import alphas_cumprod, ddim_step, mixed_noise, trailing_timesteps, velocity_from_output
 
 
 @dataclass
@@ -59,27 +59,36 @@ def motion_maps(net: Emo, film: FilmConditions, last: Tensor | None) -> list[Ten
 
 @torch.no_grad()
 def predict(net: Emo, noisy: Tensor, t: int, guidance: float, given: Conditions) -> Tensor:
-    """v with classifier-free guidance on audio: ``v_0 + guidance (v_audio - v_0)``; v_0 sees zero audio tokens."""
+    """Output with classifier-free guidance on audio: ``o_0 + guidance (o_audio - o_0)``; o_0 sees zero audio tokens.
+
+    The output is v or the clean sample (``sampler.prediction``); guidance on one is guidance on the other.
+    """
     timestep = torch.tensor([t], device=noisy.device)
-    v = net.denoising_unet(noisy, timestep, given)
+    heard = net.denoising_unet(noisy, timestep, given)
     if guidance == 1.0:
-        return v
+        return heard
     blind = Conditions(**{**vars(given), "audio": torch.zeros_like(given.audio)})
-    v_blind = net.denoising_unet(noisy, timestep, blind)
-    return v_blind + guidance * (v - v_blind)
+    deaf = net.denoising_unet(noisy, timestep, blind)
+    return deaf + guidance * (heard - deaf)
 
 
 @torch.no_grad()
 def sample_clip(net: Emo, noise: Tensor, given: Conditions, steps: int, guidance: float) -> Tensor:
-    """Latents (1, f, c, s, s) of one clip from its noise; rounded to half precision, their canonical value."""
+    """Latents (1, f, c, s, s) of one clip from its noise; rounded to half precision, their canonical value.
+
+    Small networks draw only what changes against the portrait (``relative_scale``): it is added at the end.
+    """
     config = net.config.sampler
     alphas = alphas_cumprod(config)
     times = trailing_timesteps(config, steps)
     x = noise
     for index, t in enumerate(times):
-        v = predict(net, x, t, guidance, given)
+        output = predict(net, x, t, guidance, given)
+        v = velocity_from_output(output, x, alphas[t].float(), config.prediction)
         after = alphas[times[index + 1]] if index + 1 < steps else alphas.new_ones(())
         x = ddim_step(x, v, alphas[t].float(), after.float())
+    if config.relative_scale > 0.0:
+        x = given.reference_latent[:, None] + config.relative_scale * x
     return x.half().float()
 
 

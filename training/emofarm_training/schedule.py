@@ -52,6 +52,15 @@ def noise_from_velocity(noisy: Tensor, v: Tensor, alpha: Tensor) -> Tensor:
     return alpha.sqrt() * v + (1 - alpha).sqrt() * noisy
 
 
+def velocity_from_output(output: Tensor, noisy: Tensor, alpha: Tensor, prediction: str) -> Tensor:
+    """v of a network that predicts v (``v_prediction``) or the clean sample (``sample``): (sqrt(a) x - x0) / sqrt(1-a)."""
+    if prediction == "v_prediction":
+        return output
+    if prediction == "sample":
+        return (alpha.sqrt() * noisy - output) / (1 - alpha).sqrt()
+    raise ValueError(f"prediction {prediction!r}: known are 'v_prediction' and 'sample'")
+
+
 def ddim_step(noisy: Tensor, v: Tensor, alpha: Tensor, alpha_next: Tensor) -> Tensor:
     """One step of DDIM (arXiv 2010.02502) with eta 0 towards the signal share ``alpha_next`` (1 after the last step)."""
     return add_noise(clean_from_velocity(noisy, v, alpha), noise_from_velocity(noisy, v, alpha), alpha_next)

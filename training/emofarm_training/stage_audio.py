@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from . import ranks
 from .constants import remember
 from .dataset import load
 from .loop import Loop, StageSettings
@@ -42,7 +43,7 @@ class Supervised(nn.Module):
 def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, runs: Path, device: torch.device) -> None:
     """Trains the encoder on one-minute rows of speech; also measures the log-mel normalisation of the pack."""
     torch.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng(settings.seed + 1000 * ranks.rank())
     data = load(data_dir)
     mel = LogMel(config.audio)
     frames = torch.stack([mel(torch.from_numpy(data.row("audio", i).copy())[None])[0] for i in range(len(data))])

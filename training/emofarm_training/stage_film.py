@@ -85,11 +85,14 @@ class FilmStage:
         return Conditions(batch.portrait, reference, net.face_locator(batch.mask), audio, motion, speed)
 
     def loss(self, batch: FilmBatch) -> dict[str, Tensor]:
-        """Weighted error of v; the weight of nearly clean steps is capped (min-SNR, shifted so that zero SNR counts).
+        """Weighted error of the output (v or the clean sample); the weight of nearly clean steps is capped (min-SNR, shifted so that zero SNR counts).
 
         ``mouth`` is the error where the weight is greatest, to watch.
         """
         recipe, clean = self.recipe, batch.latents
+        scale = self.net.config.sampler.relative_scale
+        if scale > 0.0:
+            clean = (clean - batch.portrait[:, None]) / scale
         films, frames = clean.shape[:2]
         total = len(self.alphas)
         t = torch.randint(0, total, (films,), generator=self.generator)
@@ -99,10 +102,13 @@ class FilmStage:
             self.normal(films, 1, *clean.shape[2:]), self.normal(*clean.shape), self.net.config.sampler.noise_shared
         )
         with torch.autocast(self.device.type, torch.bfloat16):
-            v = self.net.denoising_unet(add_noise(clean, noise, alpha), t, self.conditions(batch))
-        error = (v.float() - velocity(clean, noise, alpha)).square()
-        scale = 1 / (1 - alpha).clamp(min=1e-5)
-        share = scale.clamp(max=recipe.snr_cap) / scale
+            output = self.net.denoising_unet(add_noise(clean, noise, alpha), t, self.conditions(batch)).float()
+        # Weights for the error of v and for that of the clean sample say the same: v = (sqrt(a) x - x0) / sqrt(1-a).
+        ratio = 1 / (1 - alpha).clamp(min=1e-5)
+        if self.net.config.sampler.prediction == "sample":
+            error, share = (output - clean).square(), ratio.clamp(max=recipe.snr_cap)
+        else:
+            error, share = (output - velocity(clean, noise, alpha)).square(), ratio.clamp(max=recipe.snr_cap) / ratio
         mouth = batch.weight.expand_as(error) > 0.6 * batch.weight.amax(dim=(2, 3, 4), keepdim=True)
         return {
             "loss": (error * batch.weight * share).mean(),

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from . import ranks
 from .loop import Loop, StageSettings
 from .network.config import ModelConfig
 from .network.emo import Emo
@@ -70,7 +71,7 @@ def train_vae(config: ModelConfig, settings: StageSettings, runs: Path, device: 
     Edges are compared by squares: their median is zero, so that an absolute error would ask for blur at first.
     """
     torch.manual_seed(settings.seed)
-    rng = np.random.default_rng(settings.seed)
+    rng = np.random.default_rng(settings.seed + 1000 * ranks.rank())
     size = config.picture_size
     faces = draw_faces(runs / "pictures", size, settings.seed)
     pictures, boxes = faces.pictures, faces.mouth.repeat(POSES_PER_IDENTITY, axis=0)

@@ -16,6 +16,7 @@ from emofarm_training.schedule import (
     noise_from_velocity,
     trailing_timesteps,
     velocity,
+    velocity_from_output,
 )
 
 
@@ -128,3 +129,26 @@ def test_configuration_survives_toml(tmp_path) -> None:
     file = tmp_path / "model.toml"
     file.write_text(config.to_toml())
     assert ModelConfig.read(file) == config
+
+
+def test_a_network_that_predicts_the_sample_steps_like_one_that_predicts_v() -> None:
+    clean, noise = torch.randn(2, 3, 4, dtype=torch.float64), torch.randn(2, 3, 4, dtype=torch.float64)
+    for value in (0.0, 0.3, 0.9):
+        alpha = torch.tensor(value, dtype=torch.float64)
+        noisy, v = add_noise(clean, noise, alpha), velocity(clean, noise, alpha)
+        torch.testing.assert_close(velocity_from_output(clean, noisy, alpha, "sample"), v)
+        assert torch.equal(velocity_from_output(v, noisy, alpha, "v_prediction"), v)
+
+
+def test_relative_latents_start_from_the_portrait() -> None:
+    torch.manual_seed(6)
+    frames = {}
+    for scale in (0.0, 0.5):
+        torch.manual_seed(7)
+        config = ModelConfig(temporal=TemporalConfig(clip_frames=2, motion_frames=1), sampler=SamplerConfig(relative_scale=scale))
+        net = Emo(config).eval()
+        shape = (config.vae.latent_channels, config.latent_size, config.latent_size)
+        latent, shared, own = torch.randn(1, *shape), torch.randn(shape), torch.randn(2, *shape)
+        film = prepare(net, latent, torch.ones(1, 1, 128, 128), torch.randn(2, config.audio.features), None)
+        frames[scale] = sample_film(net, film, shared, own, steps=1, guidance=1.0)
+    torch.testing.assert_close(frames[0.5], (latent + 0.5 * frames[0.0]).half().float(), atol=4e-3, rtol=4e-3)

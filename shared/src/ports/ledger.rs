@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::{Error, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Timestamp, task::Lane};
+use crate::{
+    Error, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Timestamp, task::Lane,
+};
 
 /// The name under which a worker claims; unique for every run of the program.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]

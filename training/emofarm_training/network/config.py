@@ -117,6 +117,8 @@ class SamplerConfig:
     """Diffusion schedule (rescaled to zero terminal SNR, v-prediction, DDIM eta 0, trailing) and its settings.
 
     ``noise_shared`` is rho: the share of the noise's variance that all frames of a film have in common.
+    With ``relative_scale`` above 0 the network draws the change against the portrait: the sampler's result d gives
+    ``latent = reference_latent + relative_scale * d``. 0 is the paper's form: the result is the latent itself.
     """
 
     train_steps: int = 1000
@@ -127,6 +129,7 @@ class SamplerConfig:
     steps: int = 10
     guidance: float = 1.5
     noise_shared: float = 0.9
+    relative_scale: float = 0.0
 
 
 @dataclass

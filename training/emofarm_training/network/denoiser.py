@@ -37,7 +37,7 @@ class Conditions:
 
 
 class DenoisingUNet(nn.Module):
-    """Predicts v from noisy latents.
+    """Predicts the clean sample or v (``sampler.prediction``) from noisy latents.
 
     Layer order: resnet, spatial transformer with reference-attention, audio layer, temporal module.
     """
@@ -61,7 +61,7 @@ class DenoisingUNet(nn.Module):
         self.conv_out = nn.Conv2d(width, latent, 3, padding=1)
 
     def forward(self, noisy: Tensor, timestep: Tensor, given: Conditions) -> Tensor:
-        """``noisy`` (B, f, c, s, s), ``timestep`` (B,) one diffusion step a film; gives v, shaped as ``noisy``."""
+        """``noisy`` (B, f, c, s, s), ``timestep`` (B,) one diffusion step a film; gives its output, shaped as ``noisy``."""
         batch, frames = noisy.shape[:2]
         time = self.time_embedding(timestep).repeat_interleave(frames, dim=0)
         x = noisy.flatten(0, 1)

@@ -114,6 +114,8 @@ impl House {
                 return Ok(record);
             }
             tokio::select! {
+                // Roles end when they are asked to stop, so the asking is looked at first.
+                biased;
                 () = cancel.cancelled() => return Err(Error::stopped()),
                 Some(role) = roles.join_next() => {
                     flatten(role)?;

@@ -22,6 +22,8 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
     let draft = draft(args, settings, model.as_ref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
+        // Two tasks at a time, each with one thread of work and one of files; more would only keep memory of their own.
+        .max_blocking_threads(8)
         .enable_all()
         .build()
         .map_err(|e| Error::world("the async runtime does not start").from_source(e))?;

@@ -67,7 +67,8 @@ pub(crate) fn directories(search: &[PathBuf]) -> impl Iterator<Item = PathBuf> {
     let below = |dir: &PathBuf| {
         // A search directory that does not exist holds no packs.
         let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
-        let mut dirs: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|dir| dir.join(MANIFEST).is_file()).collect();
+        let mut dirs: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|dir| dir.join(MANIFEST).is_file()).collect();
         dirs.sort();
         dirs
     };

@@ -200,9 +200,8 @@ fn pattern_report() -> PackReport {
 /// The tensors in the header of a weights file, and the parts that they form; the numbers are not read.
 fn tensors(file: &Path) -> Result<(Vec<TensorReport>, Vec<PartReport>)> {
     let name = file.display();
-    let unreadable = |e: std::io::Error| {
-        Error::order(format!("cannot read {name}")).from_source(e).mend("fetch the pack again")
-    };
+    let unreadable =
+        |e: std::io::Error| Error::order(format!("cannot read {name}")).from_source(e).mend("fetch the pack again");
     let damaged = || Error::order(format!("{name} is not a safetensors file")).mend("fetch the pack again");
     let mut reader = File::open(file).map_err(unreadable)?;
     let mut length = [0; 8];

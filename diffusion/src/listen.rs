@@ -87,7 +87,8 @@ impl Listener {
             // Where the piece does not begin or end with the stream, it is longer by the reach on that side.
             let first = from.saturating_sub(reach).max(self.mel.first);
             let end = (to + reach).min(self.mel.end());
-            let rows = &self.mel.data[(first - self.mel.first) * self.mel.width..(end - self.mel.first) * self.mel.width];
+            let rows =
+                &self.mel.data[(first - self.mel.first) * self.mel.width..(end - self.mel.first) * self.mel.width];
             let mel = Tensor::from_slice(rows, (end - first, self.mel.width), &Device::Cpu)?;
             let features = self.network.audio.forward(&mel)?.narrow(0, from - first, to - from)?;
             self.features.data.extend(features.flatten_all()?.to_vec1::<f32>()?);
@@ -146,7 +147,7 @@ impl AudioEncoder for Listener {
         let mut parts = vec![shared::Tensor::new([0, self.features.width], Vec::new())?];
         // Silence up to the last frame, where the stream was shorter than the film.
         let until = (self.fps.seconds(frames.saturating_sub(1)) * f64::from(self.audio.sample_rate)).ceil() as u64;
-        let silence = [0.0; GULP];
+        let silence = vec![0.0; GULP];
         while self.mels.samples() < until {
             let count = (until - self.mels.samples()).min(GULP as u64) as usize;
             parts.push(self.push(&silence[..count])?);

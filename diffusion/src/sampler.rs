@@ -5,8 +5,8 @@ use shared::{Error, Frames, Result, noise, ports::model::Control};
 
 use crate::{
     net::unet::{Conditions, Denoiser},
-    pack::manifest::Sampler,
-    schedule::{ddim_step, signal_shares, trailing_steps},
+    pack::manifest::{Prediction, Sampler},
+    schedule::{ddim_step, signal_shares, to_velocity, trailing_steps},
 };
 
 /// How a clip is denoised.
@@ -15,12 +15,20 @@ pub(crate) struct Sampling {
     shares: Vec<f64>,
     steps: Vec<usize>,
     guidance: f32,
+    prediction: Prediction,
+    relative_scale: f32,
 }
 
 impl Sampling {
     /// The pack's schedule with `steps` steps and a scale of `guidance` on audio.
     pub(crate) fn new(sampler: &Sampler, steps: usize, guidance: f32) -> Self {
-        Self { shares: signal_shares(sampler), steps: trailing_steps(sampler.train_steps, steps), guidance }
+        Self {
+            shares: signal_shares(sampler),
+            steps: trailing_steps(sampler.train_steps, steps),
+            guidance,
+            prediction: sampler.prediction,
+            relative_scale: sampler.relative_scale,
+        }
     }
 
     /// Denoises latents `[f, s, s, c]` that start as noise; `step` is asked before each step.
@@ -40,14 +48,24 @@ impl Sampling {
             if step(index as u32) == Control::Stop {
                 return Err(Error::stopped());
             }
-            let v = self.predict(denoiser, &x, shape, *t, given).map_err(failed)?;
+            let mut v = self.predict(denoiser, &x, shape, *t, given).map_err(failed)?;
+            to_velocity(&mut v, &x, self.shares[*t], self.prediction);
             let next = self.steps.get(index + 1).map_or(1.0, |t| self.shares[*t]);
             ddim_step(&mut x, &v, self.shares[*t], next);
         }
         Ok(x)
     }
 
-    /// v at diffusion step `t`, guided: `v_blind + guidance (v_audio - v_blind)`.
+    /// Adds the portrait's latent `[s, s, c]` to every frame of what was denoised, if the network draws changes only.
+    pub(crate) fn onto_portrait(&self, latents: &mut [f32], portrait: &[f32]) {
+        if self.relative_scale > 0.0 {
+            for (x, portrait) in latents.iter_mut().zip(portrait.iter().cycle()) {
+                *x = portrait + self.relative_scale * *x;
+            }
+        }
+    }
+
+    /// The network's output o at diffusion step `t`, guided: `o_blind + guidance (o_audio - o_blind)`.
     pub(crate) fn predict(
         &self,
         denoiser: &Denoiser,
@@ -79,7 +97,9 @@ pub(crate) fn clip_noise(seed: u64, frames: Frames, [c, height, width]: [usize; 
     for frame in frames.start..frames.end {
         noise::mixed(seed, frame, shared, &mut frame_noise);
         // Drawn channel by channel, laid down pixel by pixel.
-        all.extend((0..pixels).flat_map(|pixel| (0..c).map(move |channel| channel * pixels + pixel)).map(|i| frame_noise[i]));
+        all.extend(
+            (0..pixels).flat_map(|pixel| (0..c).map(move |channel| channel * pixels + pixel)).map(|i| frame_noise[i]),
+        );
     }
     all
 }

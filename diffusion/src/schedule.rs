@@ -1,6 +1,6 @@
 //! Diffusion schedule with zero terminal signal (arXiv 2305.08891) and DDIM for v-prediction (2010.02502, 2202.00512).
 
-use crate::pack::manifest::{Betas, Sampler};
+use crate::pack::manifest::{Betas, Prediction, Sampler};
 
 /// Signal shares `alpha_bar_t` for t = 0 .. T-1; the last is exactly 0.
 ///
@@ -33,12 +33,27 @@ pub(crate) fn trailing_steps(train_steps: usize, steps: usize) -> Vec<usize> {
     (0..steps).map(|i| step(i).max(1) - 1).collect()
 }
 
+/// Turns the network's `output` at signal share `a` into a velocity: of a clean latent x0 it is
+/// `(sqrt(a) x - x0) / sqrt(1-a)`.
+pub(crate) fn to_velocity(output: &mut [f32], x: &[f32], a: f64, prediction: Prediction) {
+    if prediction == Prediction::Sample {
+        let (signal, noise) = roots(a);
+        for (output, x) in output.iter_mut().zip(x) {
+            *output = (signal * x - *output) / noise;
+        }
+    }
+}
+
+/// Shares of signal and noise in a latent, as factors: `sqrt(a)` and `sqrt(1-a)`.
+fn roots(a: f64) -> (f32, f32) {
+    ((a as f32).sqrt(), (1.0 - a as f32).sqrt())
+}
+
 /// One DDIM step with eta 0: from `x` at signal share `a` and predicted velocity `v` to signal share `a_next`.
 ///
 /// `x0 = sqrt(a) x - sqrt(1-a) v`, `eps = sqrt(a) v + sqrt(1-a) x`, `x' = sqrt(a') x0 + sqrt(1-a') eps`.
 pub(crate) fn ddim_step(x: &mut [f32], v: &[f32], a: f64, a_next: f64) {
-    let root = |share: f64| ((share as f32).sqrt(), (1.0 - share as f32).sqrt());
-    let ((signal, noise), (signal_next, noise_next)) = (root(a), root(a_next));
+    let ((signal, noise), (signal_next, noise_next)) = (roots(a), roots(a_next));
     for (x, v) in x.iter_mut().zip(v) {
         let x0 = signal * *x - noise * v;
         let eps = signal * v + noise * *x;
@@ -49,7 +64,6 @@ pub(crate) fn ddim_step(x: &mut [f32], v: &[f32], a: f64, a_next: f64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pack::manifest::Prediction;
 
     fn sampler(schedule: Betas) -> Sampler {
         Sampler {
@@ -61,6 +75,7 @@ mod tests {
             steps: 10,
             guidance: 1.5,
             noise_shared: 0.9,
+            relative_scale: 0.0,
         }
     }
 
@@ -87,13 +102,20 @@ mod tests {
     fn a_perfect_prediction_ends_at_the_clean_signal() {
         let (clean, noise) = ([0.3f32, -1.2, 0.0], [1.0f32, 0.5, -0.7]);
         let shares = signal_shares(&sampler(Betas::ScaledLinear));
-        let mut x = noise;
         let steps = trailing_steps(1000, 7);
-        for (i, t) in steps.iter().enumerate() {
-            let (signal, sigma) = ((shares[*t] as f32).sqrt(), (1.0 - shares[*t] as f32).sqrt());
-            let v: Vec<f32> = clean.iter().zip(noise).map(|(clean, noise)| signal * noise - sigma * clean).collect();
-            ddim_step(&mut x, &v, shares[*t], steps.get(i + 1).map_or(1.0, |t| shares[*t]));
+        for prediction in [Prediction::VPrediction, Prediction::Sample] {
+            let mut x = noise;
+            for (i, t) in steps.iter().enumerate() {
+                let (signal, sigma) = roots(shares[*t]);
+                let velocity = clean.iter().zip(noise).map(|(clean, noise)| signal * noise - sigma * clean);
+                let mut output = match prediction {
+                    Prediction::VPrediction => velocity.collect(),
+                    Prediction::Sample => clean.to_vec(),
+                };
+                to_velocity(&mut output, &x, shares[*t], prediction);
+                ddim_step(&mut x, &output, shares[*t], steps.get(i + 1).map_or(1.0, |t| shares[*t]));
+            }
+            assert!(x.iter().zip(clean).all(|(x, clean)| (x - clean).abs() < 1e-5), "{prediction:?}: {x:?}");
         }
-        assert!(x.iter().zip(clean).all(|(x, clean)| (x - clean).abs() < 1e-5), "{x:?}");
     }
 }

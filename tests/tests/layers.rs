@@ -17,15 +17,14 @@ const MAY_KNOW: [(&str, &[&str]); 8] = [
 ];
 
 /// Outside crates that belong to one room.
-const BELONGS_TO: [(&str, &str); 12] = [
+const BELONGS_TO: [(&str, &str); 11] = [
     ("sqlx", "stores"),
     ("lapin", "stores"),
     ("aws-sdk-s3", "stores"),
     ("ffmpeg-next", "media"),
     ("image", "media"),
     ("candle-core", "diffusion"),
-    ("candle-nn", "diffusion"),
-    ("gemm", "diffusion"),
+    ("pulp", "diffusion"),
     ("realfft", "diffusion"),
     ("clap", "cli"),
     ("indicatif", "cli"),

@@ -54,19 +54,30 @@ def box_mask(boxes: np.ndarray, size: int, grow: tuple[float, float] = (1.0, 1.0
 class FilmBatches:
     """Draws random batches. ``motion`` frames before each run of ``frames`` frames are given too (0: none).
 
-    ``apart`` takes single frames from anywhere in the clip in place of a run (stage 1).
+    ``apart`` takes single frames from anywhere in the clip in place of a run (stage 1). Of ``calm`` draws the one whose
+    head is nearest to its place in the portrait is taken; 1 takes any.
     """
 
-    def __init__(self, data: FilmData, config: ModelConfig, frames: int, motion: int, apart: bool, seed: int) -> None:
+    def __init__(
+        self, data: FilmData, config: ModelConfig, frames: int, motion: int, apart: bool, seed: int, calm: int = 1
+    ) -> None:
         self.data, self.config = data, config
-        self.frames, self.motion, self.apart = frames, motion, apart
+        self.frames, self.motion, self.apart, self.calm = frames, motion, apart, calm
+        self.away = distance_from_portrait(data, config.latent_size) if calm > 1 else None
         self.rng = np.random.default_rng(seed)
         self.weights = latent_weights(data, config.latent_size)
 
     def draw(self, films: int, held_out: int, device: torch.device) -> FilmBatch:
         """A batch that never touches the first ``held_out`` clips."""
-        clips = self.rng.integers(held_out, len(self.data.latents), films)
-        return self.batch(clips, [self.pick() for _ in clips], device)
+        runs = [self.run(held_out) for _ in range(films)]
+        return self.batch(np.array([clip for clip, _ in runs]), [pick for _, pick in runs], device)
+
+    def run(self, held_out: int) -> tuple[int, np.ndarray]:
+        """One clip and its frames: the calmest of ``calm`` draws."""
+        draws = [(int(self.rng.integers(held_out, len(self.data.latents))), self.pick()) for _ in range(self.calm)]
+        if self.away is None:
+            return draws[0]
+        return min(draws, key=lambda draw: float(self.away[draw[0]][draw[1]].mean()))
 
     def pick(self) -> np.ndarray:
         """Frame numbers of one film, motion frames first."""
@@ -111,3 +122,13 @@ def latent_weights(data: FilmData, size: int) -> Tensor:
     weight = 1 + box_mask(data.face, size, (1.3, 1.3)) + 5 * box_mask(data.mouth, size, (1.5, 1.6))
     weight = weight / weight.mean(dim=(2, 3), keepdim=True)
     return weight[:, None]
+
+
+def distance_from_portrait(data: FilmData, size: int) -> np.ndarray:
+    """(N, T): mean absolute change of each frame's latent against the portrait's, the mouth left out."""
+    outside = 1 - box_mask(data.mouth, size, (1.5, 1.6)).numpy()
+    rows = []
+    for latents, portrait, seen in zip(data.latents, data.portraits, outside, strict=True):
+        change = np.abs(latents.astype(np.float32) - portrait.astype(np.float32)[None])
+        rows.append((change * seen[None]).mean(axis=(1, 2, 3)))
+    return np.stack(rows)

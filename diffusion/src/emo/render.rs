@@ -150,7 +150,8 @@ impl EmoRenderer {
         let rows = frames + 2 * self.manifest.audio_layers.window;
         let shape = clip.features.shape();
         if clip.frames.len() != frames as u64 || shape != [rows, self.manifest.audio.features] {
-            let message = format!("frames {} with features of shape {shape:?} are not a clip of this model", clip.frames);
+            let message =
+                format!("frames {} with features of shape {shape:?} are not a clip of this model", clip.frames);
             return Err(Error::world(message));
         }
         let [c, height, width] = self.latent_shape();
@@ -176,7 +177,9 @@ impl Renderer for EmoRenderer {
         let [c, height, width] = self.latent_shape();
         let f = self.manifest.temporal.clip_frames;
         let noise = clip_noise(self.seed, clip.frames, [c, height, width], self.manifest.sampler.noise_shared);
-        let x = self.sampling.denoise(&self.network.denoiser, noise, [f, height, width, c], &given, step)?;
+        let mut x = self.sampling.denoise(&self.network.denoiser, noise, [f, height, width, c], &given, step)?;
+        let portrait = self.prepared.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
+        self.sampling.onto_portrait(&mut x, &portrait);
         let latents = shared::Tensor::new([f, c, height, width], channels_first(&x, height * width, c))?;
         finite(latents.rounded_to_f16(), clip.frames)
     }
@@ -192,7 +195,8 @@ impl Renderer for EmoRenderer {
         let bytes = size as usize * size as usize * 3;
         let mut pictures = Vec::with_capacity(rows);
         for from in (0..rows).step_by(DECODE) {
-            let batch = finite(latents.slice(from, (from + DECODE).min(rows))?, Frames::new(first + from as u64, frames.end))?;
+            let batch =
+                finite(latents.slice(from, (from + DECODE).min(rows))?, Frames::new(first + from as u64, frames.end))?;
             for pixels in self.pictures(&batch).map_err(failed)?.chunks_exact(bytes) {
                 pictures.push(Picture::new(size, size, pixels.to_vec())?);
             }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{
     math, op,
     packed::block_width,
-    tile::{rows_of, tile},
+    tile::{rows_of, store, tile},
 };
 
 /// Query rows that one task of a thread takes: enough to pay for packing the keys.
@@ -42,15 +42,18 @@ pub(crate) fn attend_self(heads: Heads, qkv: &Tensor) -> Result<Tensor> {
 
 /// Attention of `q` `[n, rows, channels]` to `kv` `[m, keys, 2 channels]` (key, value); entry i of `q` sees entry
 /// `i * m / n` of `kv`, so that one entry of `kv` may serve many.
-pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor) -> Result<Tensor> {
+///
+/// The result has `n + blind` entries; the last `blind` are zeros, which is what attention to a context of zeros
+/// gives where keys and values have no bias.
+pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor, blind: usize) -> Result<Tensor> {
     let (n, rows, channels) = q.dims3()?;
     let (m, keys, width) = kv.dims3()?;
     check(heads, width, 2)?;
     if channels != heads.channels || m == 0 || n % m != 0 {
         bail!("attention of {:?} to {:?} with {heads:?}", q.dims(), kv.dims());
     }
-    op::run("attend", [q, kv], (n, rows, channels), |[q, kv], out| {
-        tasks(heads, rows, out, |batch| {
+    op::run("attend", [q, kv], (n + blind, rows, channels), |[q, kv], out| {
+        tasks(heads, rows, &mut out[..n * rows * channels], |batch| {
             let kv = &kv[batch * m / n * keys * width..][..keys * width];
             let q = &q[batch * rows * channels..][..rows * channels];
             (Lines::new(q, channels, 0), [KeyValues::empty(), KeyValues::new(kv, width, 0)])
@@ -79,7 +82,7 @@ pub(crate) fn attend_through_time(heads: Heads, qkv: &Tensor, before: &Tensor) -
 }
 
 fn check(heads: Heads, width: usize, parts: usize) -> Result<()> {
-    if width != parts * heads.channels || heads.channels % heads.count != 0 {
+    if width != parts * heads.channels || !heads.channels.is_multiple_of(heads.count) {
         bail!("rows of {width} numbers for {parts} times {heads:?}");
     }
     Ok(())
@@ -201,10 +204,11 @@ impl Piece<'_, '_> {
         let mut at = 0;
         for seen in self.seen {
             for row in 0..seen.count {
-                let block = &mut packed[at / key_width * size * key_width..][..size * key_width];
+                let (block, lane) = (at / key_width, at % key_width);
+                let block = &mut packed[block * size * key_width..][..size * key_width];
                 let key = seen.lines.row(row, column, size);
-                for (columns, x) in block.chunks_exact_mut(key_width).zip(key) {
-                    columns[at % key_width] = *x;
+                for (place, x) in block[lane..].iter_mut().step_by(key_width).zip(key) {
+                    *place = *x;
                 }
                 let value = seen.lines.row(row, channels + column, size);
                 for (block, x) in value.chunks(value_width).enumerate() {
@@ -226,9 +230,8 @@ impl Piece<'_, '_> {
         scores.clear();
         scores.resize(P * padded, 0.0);
         for start in (0..rows).step_by(P) {
-            let queries: [&[f32]; P] = std::array::from_fn(|p| {
-                self.queries.row(self.first + (start + p).min(rows - 1), head * size, size)
-            });
+            let queries: [&[f32]; P] =
+                std::array::from_fn(|p| self.queries.row(self.first + (start + p).min(rows - 1), head * size, size));
             for (block, columns) in packed.chunks_exact(size * key_width).enumerate() {
                 let sums = tile::<S, P, K>(simd, &[queries], S::as_simd_f32s(columns).0, size);
                 for (p, sums) in sums.into_iter().enumerate() {
@@ -250,7 +253,7 @@ impl Piece<'_, '_> {
                             let at = (start + p) * channels + head * size + column;
                             let count = S::F32_LANES.min(size - column);
                             let sum = simd.mul_f32s(sum, simd.splat_f32s(weights[p]));
-                            simd.partial_store_f32s(&mut self.out[at..][..count], sum);
+                            store(simd, &mut self.out[at..][..count], sum);
                         }
                     }
                 }

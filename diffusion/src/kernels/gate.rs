@@ -1,10 +1,9 @@
 //! Activations, number by number.
 
 use candle_core::{Result, Tensor, bail};
-use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{math, op};
+use super::{math, op, wide::wide};
 
 /// Numbers that one task of a thread computes.
 const TASK: usize = 16_384;
@@ -18,7 +17,7 @@ pub(crate) fn geglu(x: &Tensor) -> Result<Tensor> {
     let rows = TASK.div_ceil(n);
     op::run("geglu", [x], shape, |[x], out| {
         out.par_chunks_mut(rows * n).zip(x.par_chunks(rows * 2 * n)).for_each(|(out, x)| {
-            Arch::new().dispatch(
+            wide(
                 #[inline(always)]
                 || {
                     for (out, x) in out.chunks_exact_mut(n).zip(x.chunks_exact(2 * n)) {
@@ -46,9 +45,13 @@ pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
 fn each(x: &Tensor, name: &'static str, f: impl Fn(f32) -> f32 + Sync + Copy) -> Result<Tensor> {
     op::run(name, [x], x.dims(), |[x], out| {
         out.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(out, x)| {
-            Arch::new().dispatch(
+            wide(
                 #[inline(always)]
-                || out.iter_mut().zip(x).for_each(|(out, x)| *out = f(*x)),
+                || {
+                    for (out, x) in out.iter_mut().zip(x) {
+                        *out = f(*x);
+                    }
+                },
             );
         });
     })

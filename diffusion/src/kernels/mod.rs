@@ -5,19 +5,29 @@
 //! ([`tile`]), and nothing is ever transposed.
 //!
 //! Every number is computed by the same additions in the same order, however many threads there are and however
-//! wide the vector registers; fused multiply-add is asked for by name. So a frame has the same bits everywhere.
+//! wide the vector registers; fused multiply-add is asked for by name. Tests hold this for the number of threads;
+//! for other registers it is meant by construction, and has been run with 512 bits only.
+
+// A loop gets the wide instructions only where it is inlined into the function that was compiled for them; left to
+// itself the compiler may decide otherwise, and the loop falls back to the oldest registers.
+#![allow(clippy::inline_always)]
 
 mod attention;
 mod gate;
+mod join;
 mod math;
 mod norm;
 mod op;
 mod packed;
 mod product;
+#[cfg(test)]
+mod tests;
 mod tile;
+mod wide;
 
 pub(crate) use attention::{Heads, attend, attend_self, attend_through_time};
 pub(crate) use gate::{geglu, gelu, silu};
+pub(crate) use join::join;
 pub(crate) use norm::{GroupNorm, LayerNorm};
 pub(crate) use packed::{Packed, lanes};
 pub(crate) use product::{Geometry, Product};

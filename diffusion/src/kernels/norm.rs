@@ -1,10 +1,9 @@
 //! Group and layer normalisation, statistics and affine pass in one kernel.
 
 use candle_core::{Result, Tensor, bail};
-use pulp::Arch;
 use rayon::prelude::*;
 
-use super::{math, op};
+use super::{math, op, wide::wide};
 
 /// Rows whose sums are kept in single precision before they are added to double precision.
 const PARTIAL: usize = 32;
@@ -40,7 +39,7 @@ impl GroupNorm {
         self.run(x, false, Rows::ByFrame)
     }
 
-    /// Maps, normalised, through SiLU.
+    /// Maps, normalised, through `SiLU`.
     pub(crate) fn forward_silu(&self, x: &Tensor) -> Result<Tensor> {
         self.run(x, true, Rows::ByFrame)
     }
@@ -59,7 +58,9 @@ impl GroupNorm {
         let pixels = x.elem_count() / channels / n;
         let (shape, frames) = match order {
             Rows::ByFrame => (x.dims().to_vec(), 1),
-            Rows::ByPixel(frames) if frames > 0 && n % frames == 0 => (vec![n / frames, pixels, frames, channels], frames),
+            Rows::ByPixel(frames) if frames > 0 && n % frames == 0 => {
+                (vec![n / frames, pixels, frames, channels], frames)
+            }
             Rows::ByPixel(frames) => bail!("{n} maps are not films of {frames} frames"),
         };
         op::run("group-norm", [x], shape, |[x], out| {
@@ -67,7 +68,7 @@ impl GroupNorm {
                 x.par_chunks_exact(pixels * channels).map(|map| self.affine(map, pixels)).collect();
             let per_task = TASK.div_ceil(channels);
             out.par_chunks_mut(per_task * channels).enumerate().for_each(|(task, out)| {
-                Arch::new().dispatch(
+                wide(
                     #[inline(always)]
                     || {
                         for (index, out) in out.chunks_exact_mut(channels).enumerate() {
@@ -102,9 +103,8 @@ impl GroupNorm {
         let mean = by_group(column_sums(map, channels, None));
         let centre: Vec<f32> = (0..channels).map(|c| mean[c / size] as f32).collect();
         let variance = by_group(column_sums(map, channels, Some(&centre)));
-        let scale: Vec<f32> = (0..channels)
-            .map(|c| (f64::from(self.scale[c]) / (variance[c / size] + self.eps).sqrt()) as f32)
-            .collect();
+        let scale: Vec<f32> =
+            (0..channels).map(|c| (f64::from(self.scale[c]) / (variance[c / size] + self.eps).sqrt()) as f32).collect();
         let shift = (0..channels).map(|c| (-mean[c / size] * f64::from(scale[c]) + f64::from(self.shift[c])) as f32);
         let shift = shift.collect();
         (scale, shift)
@@ -115,7 +115,7 @@ impl GroupNorm {
 fn column_sums(map: &[f32], channels: usize, centre: Option<&[f32]>) -> Vec<f64> {
     let mut sums = vec![0.0; channels];
     let mut partial = vec![0.0; channels];
-    Arch::new().dispatch(
+    wide(
         #[inline(always)]
         || {
             for rows in map.chunks(PARTIAL * channels) {
@@ -172,7 +172,7 @@ impl LayerNorm {
         op::run("layer-norm", [x], x.dims(), |[x], out| {
             let tasks = out.par_chunks_mut(per_task * channels).zip(x.par_chunks(per_task * channels));
             tasks.enumerate().for_each(|(task, (out, x))| {
-                Arch::new().dispatch(
+                wide(
                     #[inline(always)]
                     || {
                         let rows = out.chunks_exact_mut(channels).zip(x.chunks_exact(channels));

@@ -35,7 +35,7 @@ pub(crate) struct Packed {
 }
 
 impl Packed {
-    /// Packs weights in PyTorch's order, `[outer, inner, taps]` (a linear layer has one tap).
+    /// Packs weights in `PyTorch`'s order, `[outer, inner, taps]` (a linear layer has one tap).
     pub(crate) fn new(weights: &[f32], outer: usize, inner: usize, taps: usize) -> Self {
         let width = block_width(outer);
         let mut data = vec![0.0; outer.div_ceil(width) * taps * inner * width];

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{
     op,
     packed::Packed,
-    tile::{rows_of, tile},
+    tile::{load, rows_of, store, tile},
 };
 
 /// Output rows that one task of a thread computes: enough to use each block of weights many times.
@@ -176,7 +176,7 @@ struct Job<'a> {
     residual: Option<&'a [f32]>,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     fn go(&self, out: &mut [f32]) {
         let Packed { inner, taps, outer, .. } = self.layer.weights;
         let chunk = TASK_ROWS * outer;
@@ -190,28 +190,33 @@ impl Job<'_> {
         }
     }
 
-    /// The input row that `tap` sees from output row `row`; zeros outside of the map.
+    /// The input rows that the taps see from output row `row`; zeros outside of the map.
     #[inline(always)]
-    fn row(&self, row: usize, tap: usize) -> &[f32] {
+    fn rows_seen(&self, row: usize, mut see: impl FnMut(usize, &'a [f32])) {
         let inner = self.layer.weights.inner;
         let geometry = &self.layer.geometry;
         let Sizes { input: [height, width], output: [out_height, out_width], order } = self.sizes;
         if *geometry == Geometry::POINT && order == Order::ByRow {
-            return &self.x[row * inner..][..inner];
+            return see(0, &self.x[row * inner..][..inner]);
         }
         let (map, place) = (row / (out_height * out_width), row % (out_height * out_width));
         let [y, x] = match order {
             Order::ByRow => [place / out_width, place % out_width],
             Order::ByColumn => [place % out_height, place / out_height],
         };
-        let [tap_y, tap_x] = [tap / geometry.kernel[1], tap % geometry.kernel[1]];
-        let y = (y * geometry.stride + tap_y * geometry.dilation).wrapping_sub(geometry.pad_y[0]);
-        let x = (x * geometry.stride + tap_x * geometry.dilation).wrapping_sub(geometry.pad_x[0]);
-        if y >= height * geometry.repeat || x >= width * geometry.repeat {
-            return self.zeros;
+        let (full_height, full_width) = (height * geometry.repeat, width * geometry.repeat);
+        for tap_y in 0..geometry.kernel[0] {
+            // Before the first row the difference wraps around and lies behind the last.
+            let y = (y * geometry.stride + tap_y * geometry.dilation).wrapping_sub(geometry.pad_y[0]);
+            for tap_x in 0..geometry.kernel[1] {
+                let x = (x * geometry.stride + tap_x * geometry.dilation).wrapping_sub(geometry.pad_x[0]);
+                let inside = y < full_height && x < full_width;
+                let (y, x) = if geometry.repeat == 1 { (y, x) } else { (y / geometry.repeat, x / geometry.repeat) };
+                let pixels =
+                    if inside { &self.x[((map * height + y) * width + x) * inner..][..inner] } else { self.zeros };
+                see(tap_y * geometry.kernel[1] + tap_x, pixels);
+            }
         }
-        let pixel = (map * height + y / geometry.repeat) * width + x / geometry.repeat;
-        &self.x[pixel * inner..][..inner]
     }
 }
 
@@ -242,12 +247,10 @@ impl Task<'_, '_> {
     fn blocks<S: Simd, const P: usize, const V: usize>(self, simd: S) {
         let Packed { inner, taps, outer, width, ref data } = self.job.layer.weights;
         let rows = self.out.len() / outer;
-        let mut seen: Vec<[&[f32]; P]> = Vec::with_capacity(taps * rows.div_ceil(P));
-        for start in (0..rows).step_by(P) {
-            for tap in 0..taps {
-                // Rows past the end repeat the last one; they are not stored.
-                seen.push(std::array::from_fn(|p| self.job.row(self.first + (start + p).min(rows - 1), tap)));
-            }
+        let mut seen: Vec<[&[f32]; P]> = vec![[self.job.zeros; P]; taps * rows.div_ceil(P)];
+        for row in 0..rows {
+            let group = &mut seen[row / P * taps..][..taps];
+            self.job.rows_seen(self.first + row, |tap, pixels| group[tap][row % P] = pixels);
         }
         let mut bias = vec![0.0; outer.div_ceil(width) * width];
         if let Some(given) = self.job.bias {
@@ -270,11 +273,11 @@ impl Task<'_, '_> {
                         let sum = match self.job.residual {
                             Some(residual) => {
                                 let residual = &residual[self.first * outer + at..][..count];
-                                simd.add_f32s(simd.partial_load_f32s(residual), sum)
+                                simd.add_f32s(load(simd, residual), sum)
                             }
                             None => sum,
                         };
-                        simd.partial_store_f32s(&mut self.out[at..][..count], sum);
+                        store(simd, &mut self.out[at..][..count], sum);
                     }
                 }
             }

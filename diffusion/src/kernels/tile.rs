@@ -34,3 +34,21 @@ pub(super) fn tile<S: Simd, const P: usize, const V: usize>(
 pub(super) const fn rows_of<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
 }
+
+/// Stores a vector at the head of `out`; only as much of it as fits.
+#[inline(always)]
+pub(super) fn store<S: Simd>(simd: S, out: &mut [f32], sum: S::f32s) {
+    match S::as_mut_simd_f32s(out).0.first_mut() {
+        Some(whole) => *whole = sum,
+        None => simd.partial_store_f32s(out, sum),
+    }
+}
+
+/// Loads a vector from the head of `row`, zeros after its end.
+#[inline(always)]
+pub(super) fn load<S: Simd>(simd: S, row: &[f32]) -> S::f32s {
+    match S::as_simd_f32s(row).0.first() {
+        Some(whole) => *whole,
+        None => simd.partial_load_f32s(row),
+    }
+}

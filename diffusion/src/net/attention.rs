@@ -72,16 +72,13 @@ impl CrossAttention {
     }
 
     /// `residual` plus the attention of `x` `[n, rows, channels]` to `keys` `[m, rows, 2 channels]`.
+    ///
+    /// `residual` may have more entries than `x`. Those at its end are blind: they attend to a context of zeros, so
+    /// that, since keys and values have no bias, only the output layer's bias is left, whatever the queries.
     pub(crate) fn forward(&self, x: &Tensor, keys: &Tensor, residual: &Tensor) -> Result<Tensor> {
-        let y = attend(self.heads, &self.q.rows(x)?, keys)?;
+        let blind = residual.dim(0)? - x.dim(0)?;
+        let y = attend(self.heads, &self.q.rows(x)?, keys, blind)?;
         self.out.rows_onto(&y, Some(residual))
-    }
-
-    /// `residual` plus the attention to a context of zeros. All keys and values are zero then (no bias), so whatever
-    /// the queries, what is left is the bias of the output layer.
-    pub(crate) fn forward_blind(&self, residual: &Tensor) -> Result<Tensor> {
-        let bias = self.out.bias().unwrap_or_default();
-        residual.broadcast_add(&Tensor::from_slice(bias, bias.len(), residual.device())?)
     }
 }
 

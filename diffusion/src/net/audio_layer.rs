@@ -47,16 +47,9 @@ impl AudioLayer {
     /// Maps `x` `[n, h, w, c]` through the layer. `audio` (from [`Self::keys`]) belongs to the first frames of `x`;
     /// frames after those are the blind side of guidance, which sees tokens of zeros.
     pub(crate) fn forward(&self, x: &Tensor, audio: &Tensor) -> Result<Tensor> {
-        let (n, hearing) = (x.dim(0)?, audio.dim(0)?);
         let all = tokens(&self.proj_in.rows(&self.norm.forward(x)?)?)?;
-        let listeners = all.narrow(0, 0, hearing)?;
-        let heard = self.attn2.forward(&self.norm2.forward(&listeners)?, audio, &listeners)?;
-        let all = if n > hearing {
-            let blind = self.attn2.forward_blind(&all.narrow(0, hearing, n - hearing)?)?;
-            Tensor::cat(&[&heard, &blind], 0)?
-        } else {
-            heard
-        };
+        let listeners = all.narrow(0, 0, audio.dim(0)?)?;
+        let all = self.attn2.forward(&self.norm2.forward(&listeners)?, audio, &all)?;
         let all = self.ff.forward(&self.norm3.forward(&all)?, &all)?;
         self.proj_out.rows_onto(&all.reshape(x.shape())?, Some(x))
     }

@@ -8,7 +8,7 @@ use super::{
     transformer::Width,
 };
 use crate::{
-    kernels::{Geometry, Product},
+    kernels::{Geometry, Product, join},
     pack::{manifest::Unet, weights::Scope},
 };
 
@@ -59,8 +59,10 @@ impl<L> Blocks<L> {
         let mut down = Vec::new();
         for (level, width) in widths.iter().enumerate() {
             let scope = scope.at(format!("down_blocks.{level}"));
-            let pairs: Vec<_> = (0..unet.layers_per_block).map(|i| (if i == 0 { inner } else { *width }, *width)).collect();
-            let resample = (level < top).then(|| conv(&scope.at("downsamplers.0.conv"), *width, *width, Geometry::HALVE));
+            let pairs: Vec<_> =
+                (0..unet.layers_per_block).map(|i| (if i == 0 { inner } else { *width }, *width)).collect();
+            let resample =
+                (level < top).then(|| conv(&scope.at("downsamplers.0.conv"), *width, *width, Geometry::HALVE));
             down.push(Level { layers: loader.layers(&scope, &pairs, false)?, resample: resample.transpose()? });
             skips.extend(std::iter::repeat_n(*width, unet.layers_per_block + usize::from(level < top)));
             inner = *width;
@@ -76,7 +78,8 @@ impl<L> Blocks<L> {
                 pairs.push((inner + skips.pop().unwrap_or(0), *width));
                 inner = *width;
             }
-            let resample = (level < top).then(|| conv(&scope.at("upsamplers.0.conv"), *width, *width, Geometry::DOUBLE));
+            let resample =
+                (level < top).then(|| conv(&scope.at("upsamplers.0.conv"), *width, *width, Geometry::DOUBLE));
             up.push(Level { layers: loader.layers(&scope, &pairs, level == top)?, resample: resample.transpose()? });
         }
         Ok(Self { down, middle, after_middle, up })
@@ -136,15 +139,6 @@ impl<L> Blocks<L> {
             }
         }
         Ok(x)
-    }
-}
-
-/// `x` and `skip` side by side along channels.
-fn join(x: &Tensor, skip: &Tensor) -> Result<Tensor> {
-    if skip.dim(0)? == x.dim(0)? {
-        Tensor::cat(&[x, skip], 3)
-    } else {
-        Tensor::cat(&[x, &Tensor::cat(&[skip, skip], 0)?], 3)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     pack::{manifest::Manifest, weights::Scope},
 };
 
-/// Convolutions with SiLU after each but the last.
+/// Convolutions with `SiLU` after each but the last.
 pub(crate) struct FaceLocator {
     layers: Vec<Product>,
     conv_out: Product,

@@ -8,7 +8,7 @@ use crate::{
     pack::{manifest::Manifest, weights::Scope},
 };
 
-/// Linear plus a learned code of the offset, SiLU, linear, layer norm.
+/// Linear plus a learned code of the offset, `SiLU`, linear, layer norm.
 pub(crate) struct AudioProjection {
     window: usize,
     linear_1: Product,

@@ -2,12 +2,7 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::{
-    blocks::Blocks,
-    layers::conv,
-    time_embedding::TimeEmbedding,
-    transformer::ReferenceTransformer,
-};
+use super::{blocks::Blocks, layers::conv, time_embedding::TimeEmbedding, transformer::ReferenceTransformer};
 use crate::{
     kernels::{Geometry, Product, silu},
     pack::{manifest::Manifest, weights::Scope},

@@ -8,7 +8,7 @@ use crate::{
     pack::weights::Scope,
 };
 
-/// Group norm, SiLU, convolution, plus time; again without time; plus shortcut.
+/// Group norm, `SiLU`, convolution, plus time; again without time; plus shortcut.
 pub(crate) struct Resnet {
     norm1: GroupNorm,
     conv1: Product,
@@ -48,14 +48,15 @@ impl Resnet {
         })
     }
 
-    /// Maps `x` through the block; `time` is the embedding after SiLU, `[1, time]`, the same for all maps.
+    /// Maps `x` through the block; `time` is the embedding after `SiLU`, `[1, time]`, the same for all maps.
     pub(crate) fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let h = self.norm1.forward_silu(x)?;
         let h = match (&self.time, time) {
             (Some(projection), Some(time)) => {
                 // What time adds is the same for every pixel: another bias.
                 let shift = projection.rows(time)?.flatten_all()?.to_vec1::<f32>()?;
-                let bias: Vec<f32> = shift.iter().zip(self.conv1.bias().unwrap_or_default()).map(|(a, b)| a + b).collect();
+                let bias: Vec<f32> =
+                    shift.iter().zip(self.conv1.bias().unwrap_or_default()).map(|(a, b)| a + b).collect();
                 self.conv1.maps_onto(&h, Some(&bias), None)?
             }
             _ => self.conv1.maps(&h)?,

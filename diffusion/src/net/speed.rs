@@ -11,7 +11,7 @@ use crate::{
     },
 };
 
-/// Buckets of velocity, linear, SiLU, linear.
+/// Buckets of velocity, linear, `SiLU`, linear.
 pub(crate) struct SpeedLayers {
     speed: Speed,
     linear_1: Product,

@@ -8,7 +8,7 @@ use crate::{
     pack::weights::Scope,
 };
 
-/// Sinusoidal code of the step (cosines first, in f32), linear, SiLU, linear.
+/// Sinusoidal code of the step (cosines first, in f32), linear, `SiLU`, linear.
 pub(crate) struct TimeEmbedding {
     channels: usize,
     linear_1: Product,

@@ -1,4 +1,4 @@
-//! The denoising UNet (EMO's Backbone Network).
+//! The denoising `UNet` (EMO's Backbone Network).
 
 use candle_core::{Result, Tensor};
 
@@ -15,7 +15,7 @@ use crate::{
     pack::{manifest::Manifest, weights::Scope},
 };
 
-/// Predicts v from noisy latents.
+/// Predicts v or the clean latent (`sampler.prediction`) from noisy latents.
 pub(crate) struct Denoiser {
     frames: usize,
     time: TimeEmbedding,
@@ -139,7 +139,7 @@ impl Denoiser {
         self.blocks.layers()
     }
 
-    /// v for noisy latents `[f, s, s, channels]` at diffusion step `step`. With `both` sides of guidance the result
+    /// The output for noisy latents `[f, s, s, channels]` at diffusion step `step`. With `both` sides of guidance the result
     /// has twice the frames: first those that hear the audio, then those that do not.
     pub(crate) fn forward(&self, noisy: &Tensor, step: usize, given: &Conditions, both: bool) -> Result<Tensor> {
         let time = silu(&self.time.forward(step)?)?;

@@ -74,10 +74,12 @@ fn fold(x: &Tensor, patch: usize) -> Result<Tensor> {
 fn unfold(x: &Tensor, patch: usize) -> Result<Tensor> {
     let (n, height, width, channels) = x.dims4()?;
     let channels = channels / (patch * patch);
-    x.reshape((n, height, width, channels, patch, patch))?
-        .permute((0, 1, 4, 2, 5, 3))?
-        .contiguous()?
-        .reshape((n, height * patch, width * patch, channels))
+    x.reshape((n, height, width, channels, patch, patch))?.permute((0, 1, 4, 2, 5, 3))?.contiguous()?.reshape((
+        n,
+        height * patch,
+        width * patch,
+        channels,
+    ))
 }
 
 /// Encoder or decoder.
@@ -107,9 +109,8 @@ impl Half {
     fn encoder(scope: &Scope<'_>, vae: &manifest::Vae) -> shared::Result<Self> {
         let pixels = 3 * vae.patch * vae.patch;
         let layers = vae.layers_per_block;
-        let down = |scope: &Scope<'_>, width| {
-            conv(&scope.at("downsamplers.0.conv"), width, width, Geometry::HALVE_CORNER)
-        };
+        let down =
+            |scope: &Scope<'_>, width| conv(&scope.at("downsamplers.0.conv"), width, width, Geometry::HALVE_CORNER);
         Self::load(scope, vae, "down_blocks", &vae.channels, [pixels, 2 * vae.latent_channels], layers, down)
     }
 

@@ -196,6 +196,9 @@ pub struct Sampler {
     pub guidance: f32,
     /// Share of the noise's variance that all frames have in common.
     pub noise_shared: f64,
+    /// Above 0, the network draws the change d against the portrait: `latent = portrait + relative_scale * d`.
+    #[serde(default)]
+    pub relative_scale: f32,
 }
 
 /// How the betas grow.
@@ -212,8 +215,10 @@ pub enum Betas {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Prediction {
-    /// The velocity of arXiv 2202.00512.
+    /// The velocity of arXiv 2202.00512, the published form.
     VPrediction,
+    /// The clean latent; small networks learn still pixels faster so.
+    Sample,
 }
 
 impl Manifest {
@@ -223,9 +228,9 @@ impl Manifest {
     /// When it is not TOML, lacks a key, has an unknown one, or describes a network that cannot be built.
     pub fn parse(text: &str, file: &str) -> Result<Self> {
         let manifest: Self = toml::from_str(text).map_err(|e| {
-            Error::order(format!("{file} is not a manifest that this version reads")).from_source(e).mend(
-                "fetch the pack again, or one made for this version",
-            )
+            Error::order(format!("{file} is not a manifest that this version reads"))
+                .from_source(e)
+                .mend("fetch the pack again, or one made for this version")
         })?;
         match manifest.fault() {
             None => Ok(manifest),
@@ -247,7 +252,8 @@ impl Manifest {
 
     fn fault(&self) -> Option<String> {
         let (vae, unet, audio) = (&self.vae, &self.unet, &self.audio);
-        let fits = |widths: &[usize], by: usize| by > 0 && !widths.is_empty() && widths.iter().all(|w| *w > 0 && w % by == 0);
+        let fits =
+            |widths: &[usize], by: usize| by > 0 && !widths.is_empty() && widths.iter().all(|w| *w > 0 && w % by == 0);
         let small = |sizes: &[usize]| sizes.iter().all(|size| (1..=1 << 16).contains(size));
         let rules = [
             (self.pack.family == "emo", "pack.family: the family \"emo\" is known, no other"),
@@ -264,12 +270,18 @@ impl Manifest {
             (fits(&unet.channels, unet.heads), "unet.channels: every width is a multiple of unet.heads"),
             (fits(&unet.channels, 2), "unet.channels: even widths"),
             (audio.sample_rate == 16_000, "audio.sample_rate: 16000"),
-            (audio.n_fft.is_power_of_two() && audio.window <= audio.n_fft, "audio.n_fft: a power of two, not below window"),
+            (
+                audio.n_fft.is_power_of_two() && audio.window <= audio.n_fft,
+                "audio.n_fft: a power of two, not below window",
+            ),
             (audio.kernel % 2 == 1, "audio.kernel: an odd number"),
-            (audio.fmin < audio.fmax && audio.std > 0.0 && audio.floor > 0.0, "audio: fmin < fmax, std and floor above 0"),
+            (
+                audio.fmin < audio.fmax && audio.std > 0.0 && audio.floor > 0.0,
+                "audio: fmin < fmax, std and floor above 0",
+            ),
             (self.speed.centres.len() == self.speed.radii.len(), "speed.radii: one for each of speed.centres"),
             (self.speed.radii.iter().all(|r| *r > 0.0), "speed.radii: above 0"),
-            (self.speed.token_dim % 2 == 0, "speed.token_dim: an even number"),
+            (self.speed.token_dim.is_multiple_of(2), "speed.token_dim: an even number"),
             (!self.face_locator.channels.is_empty(), "face_locator.channels: at least one width"),
             (
                 self.temporal.motion_frames <= self.temporal.clip_frames,
@@ -277,6 +289,7 @@ impl Manifest {
             ),
             ((1..=self.sampler.train_steps).contains(&self.sampler.steps), "sampler.steps: 1 to sampler.train_steps"),
             ((0.0..=1.0).contains(&self.sampler.noise_shared), "sampler.noise_shared: 0 to 1"),
+            ((0.0..=100.0).contains(&self.sampler.relative_scale), "sampler.relative_scale: 0 to 100"),
             (
                 small(&[vae.layers_per_block, vae.latent_channels, unet.layers_per_block, unet.ff_mult])
                     && small(&[audio.n_fft, audio.hop, audio.mels, audio.channels, audio.features])

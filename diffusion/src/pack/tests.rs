@@ -35,7 +35,8 @@ fn wrong_tensors_are_named() {
     let name = "denoising_unet.mid_block.attentions.0.norm.weight";
     let error = complaint(|bundle| drop(bundle.tensors.remove(name)));
     assert!(error.contains(&format!("{WEIGHTS}: tensor {name} is missing")), "{error}");
-    let error = complaint(|bundle| drop(bundle.tensors.insert(name.into(), Tensor::new([2, 12], vec![0.0; 24]).unwrap())));
+    let error =
+        complaint(|bundle| drop(bundle.tensors.insert(name.into(), Tensor::new([2, 12], vec![0.0; 24]).unwrap())));
     assert!(error.contains(&format!("tensor {name} has shape [2, 12] where the manifest needs [24]")), "{error}");
     let error = complaint(|bundle| drop(bundle.tensors.insert("extra".into(), Tensor::new([1], vec![0.0]).unwrap())));
     assert!(error.contains("unexpected tensor extra"), "{error}");
@@ -129,8 +130,15 @@ fn a_report_counts_everything() {
     let numbers: usize = bundle.tensors.values().map(|tensor| tensor.data().len()).sum();
     assert_eq!(report.parameters, numbers as u64);
     let parts: Vec<_> = report.parts.iter().map(|part| part.name.as_str()).collect();
-    let expected =
-        ["audio_encoder", "audio_projection", "denoising_unet", "face_locator", "reference_unet", "speed_layers", "vae"];
+    let expected = [
+        "audio_encoder",
+        "audio_projection",
+        "denoising_unet",
+        "face_locator",
+        "reference_unet",
+        "speed_layers",
+        "vae",
+    ];
     assert_eq!(parts, expected);
     assert_eq!(report.files[0].bytes, weights.len() as u64);
 }

@@ -11,7 +11,7 @@ const MEND: &str = "fetch the pack again; its weights do not belong to its manif
 /// Tensors that nobody took yet.
 pub(crate) struct Weights {
     file: String,
-    left: RefCell<BTreeMap<String, (Vec<usize>, Vec<f32>)>>,
+    left: RefCell<BTreeMap<String, shared::Tensor>>,
 }
 
 impl Weights {
@@ -28,7 +28,7 @@ impl Weights {
                 let message = format!("{file}: tensor {name} holds {:?}", view.dtype());
                 Error::order(message).mend("use a pack with weights in F32, F16 or BF16")
             })?;
-            left.insert(name, (view.shape().to_vec(), numbers));
+            left.insert(name, shared::Tensor::new(view.shape(), numbers)?);
         }
         Ok(Self { file: file.to_owned(), left: RefCell::new(left) })
     }
@@ -84,8 +84,9 @@ impl Scope<'_> {
     pub(crate) fn take(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
         let (file, name) = (&self.weights.file, format!("{}{name}", self.prefix));
         match self.weights.left.borrow_mut().remove(&name) {
-            Some((found, numbers)) if found == shape => Ok(numbers),
-            Some((found, _)) => {
+            Some(found) if found.shape() == shape => Ok(found.data().to_vec()),
+            Some(found) => {
+                let found = found.shape();
                 let message = format!("{file}: tensor {name} has shape {found:?} where the manifest needs {shape:?}");
                 Err(Error::order(message).mend(MEND))
             }

@@ -59,7 +59,9 @@ impl Canvas {
 pub(super) fn read_strips(picture: &Picture) -> Option<(u32, u32)> {
     let row = |top: u32| {
         (0..32).try_fold(0, |bits: u32, index| {
-            let at = |centre: u32, edge: u32| ((u64::from(2 * centre + BLOCK) * u64::from(edge)) / u64::from(2 * SIZE)) as u32;
+            let at = |centre: u32, edge: u32| {
+                ((u64::from(2 * centre + BLOCK) * u64::from(edge)) / u64::from(2 * SIZE)) as u32
+            };
             let pixel = picture.pixel(at(index * BLOCK, picture.width()), at(top, picture.height()))?;
             match pixel.iter().map(|c| u32::from(*c)).sum::<u32>() / 3 {
                 0..=95 => Some(bits << 1),

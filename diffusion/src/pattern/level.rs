@@ -1,9 +1,6 @@
 //! The audio encoder of the test pattern: a level meter.
 
-use shared::{
-    Error, Fps, Result, Tensor,
-    ports::model::AudioEncoder,
-};
+use shared::{Error, Fps, Result, Tensor, ports::model::AudioEncoder};
 
 use super::{
     WIDTH,
@@ -58,7 +55,9 @@ impl AudioEncoder for LevelMeter {
         if let Some(bad) = samples.iter().position(|x| !x.is_finite()) {
             return Err(Error::order(format!("audio sample {} is not a number", self.sample + bad as u64)));
         }
-        samples.iter().for_each(|sample| self.add(*sample, &mut rows));
+        for sample in samples {
+            self.add(*sample, &mut rows);
+        }
         Tensor::new([rows.len() / WIDTH, WIDTH], rows)
     }
 

@@ -1,6 +1,11 @@
 //! What the test pattern must show, and what must change it.
 
-use shared::{Frames, Tensor, job::Settings, ports::model::{ClipInput, Control}, tensor::Precision};
+use shared::{
+    Frames, Tensor,
+    job::Settings,
+    ports::model::{ClipInput, Control},
+    tensor::Precision,
+};
 
 use super::*;
 
@@ -88,7 +93,11 @@ fn any_wrong_input_changes_all_later_checksums() {
         }),
     ];
     for (name, change) in changes {
-        let wrong = sums(&film(6, 1, |index, input| if index == 2 { change(input) }));
+        let wrong = sums(&film(6, 1, |index, input| {
+            if index == 2 {
+                change(input);
+            }
+        }));
         assert_eq!(wrong[..2], right[..2], "{name}");
         for index in 2..6 {
             assert_ne!(wrong[index], right[index], "{name}, clip {index}");

@@ -30,7 +30,7 @@ speech          | encode_speech at the times (F,), from input.mel.wave          
 vae             | .encode (normalised latent), .decode (of that latent)         | picture (1, 3, S, S)
 reference       | .0, .1, ...: ReferenceNet features, layer by layer            | latent (1, c, s, s)
 denoiser        | .audio, .blind (zero audio tokens), .guided (guidance 1.5)    | noisy (1, f, c, s, s), t, latent, motion_latent (n, c, s, s), mask, features, velocity
-film            | latents of 2 clips by DDIM (motion handed on), rounded to f16  | latent, mask, features (F, .), velocity (F,), shared (c, s, s), own (F, c, s, s)
+film            | latents of 2 clips by DDIM (motion handed on; sampler.relative_scale), rounded to f16 | latent, mask, features (F, .), velocity (F,), shared (c, s, s), own (F, c, s, s)
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def tiny() -> ModelConfig:
         face_locator=FaceLocatorConfig(channels=[2, 4, 6]),
         temporal=TemporalConfig(clip_frames=6, motion_frames=2),
         speed=SpeedConfig(centres=[0.0, 0.5, 1.0], radii=[0.25, 0.5, 0.75], hidden=7, token_dim=14),
-        sampler=SamplerConfig(steps=4),
+        sampler=SamplerConfig(steps=4, relative_scale=0.6),
     )
 
 

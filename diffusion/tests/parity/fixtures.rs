@@ -72,7 +72,7 @@ impl Fixtures {
         self.tensors.keys().filter_map(|name| name.strip_prefix("golden."))
     }
 
-    /// Compares `found` (in PyTorch's layout) with `golden.case`; prints a line of the table.
+    /// Compares `found` (in `PyTorch`'s layout) with `golden.case`; prints a line of the table.
     pub(crate) fn compare(&self, case: &str, found: &Tensor) {
         let golden = self.raw(&format!("golden.{case}"));
         assert_eq!(found.elem_count(), golden.data().len(), "{case}: {:?} for {:?}", found.dims(), golden.shape());

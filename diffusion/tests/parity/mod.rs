@@ -1,4 +1,4 @@
-//! Every part of the network against what PyTorch makes of the same weights and inputs (`export.py` beside this file).
+//! Every part of the network against what `PyTorch` makes of the same weights and inputs (`export.py` beside this file).
 //!
 //! `cargo nextest run -p diffusion parity --no-capture` prints a table of relative errors.
 

@@ -71,6 +71,7 @@ fn a_film_of_two_clips() {
     let noise = last(&Tensor::from_vec(mixed, own.shape(), &candle_core::Device::Cpu).unwrap());
     let (audio, speed) = tokens(&f, "film");
     let sampling = Sampling::new(&f.manifest.sampler, f.manifest.sampler.steps, 1.5);
+    let portrait = f.maps("input.film.latent").flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let mut motion: Option<Tensor> = None;
     let mut done = Vec::new();
     for start in [0, 6] {
@@ -85,7 +86,9 @@ fn a_film_of_two_clips() {
         };
         given.motion = f.network.denoiser.motion_keys(&maps).unwrap();
         let x = noise.index_select(&frames, 0).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
-        let clip = sampling.denoise(&f.network.denoiser, x, [6, 8, 8, 4], &given, &mut |_| Control::Continue).unwrap();
+        let mut clip =
+            sampling.denoise(&f.network.denoiser, x, [6, 8, 8, 4], &given, &mut |_| Control::Continue).unwrap();
+        sampling.onto_portrait(&mut clip, &portrait);
         let clip = shared::Tensor::new([6, 8, 8, 4], clip).unwrap().rounded_to_f16();
         let clip = Tensor::from_slice(clip.data(), (6, 8, 8, 4), noise.device()).unwrap();
         motion = Some(clip.narrow(0, 4, 2).unwrap().contiguous().unwrap());

@@ -1,0 +1,21 @@
+//! Runs a plain loop compiled for the widest vector registers of this machine.
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Calls `f`, which must be marked `#[inline(always)]`, where the compiler may use all instructions that this machine has.
+pub(super) fn wide(f: impl FnMut()) {
+    Arch::new().dispatch(Wide(f));
+}
+
+struct Wide<F>(F);
+
+impl<F: FnMut()> WithSimd for Wide<F> {
+    type Output = ();
+
+    // Not through `FnOnce`: the adapter that rustc puts before a closure called once is compiled without those
+    // instructions, and a fused multiply-add becomes a call to a library there.
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) {
+        (self.0)();
+    }
+}

@@ -76,6 +76,7 @@ mod tests {
             guidance: 1.5,
             noise_shared: 0.9,
             relative_scale: 0.0,
+            head_speed: None,
         }
     }
 

@@ -18,7 +18,7 @@ makes of one is not usable. For photographs take a published pack (such as Hallo
 | Parameters | {parameters:.1f} M, half precision, {megabytes:.1f} MB |
 | Latents | {latent} x {latent}, {channels} channels |
 | Clip | {clip} frames, {motion} motion frames |
-| Sampler | DDIM, {steps} steps, v-prediction, zero terminal SNR, guidance {guidance} |
+| Sampler | DDIM, {steps} steps, {prediction}, zero terminal SNR, guidance {guidance} |
 
 ## Data
 Everything was made by the recipe in `training/`; nothing was downloaded. Portraits are drawn: shape, skin, hair, eyes,
@@ -65,6 +65,7 @@ def model_card(
         motion=config.temporal.motion_frames,
         steps=config.sampler.steps,
         guidance=config.sampler.guidance,
+        prediction="predicts " + {"sample": "the clean latent", "v_prediction": "v"}[config.sampler.prediction],
         stages="\n".join(rows),
         figures="\n".join(measured) if figures else "Not yet.",
     )

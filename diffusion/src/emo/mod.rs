@@ -116,7 +116,7 @@ impl Model for EmoModel {
             Arc::clone(&self.network),
             prepared,
             sampling,
-            settings.head_speed,
+            settings.head_speed.or(self.manifest.sampler.head_speed),
             seed,
         );
         Ok(Box::new(renderer))

@@ -199,6 +199,9 @@ pub struct Sampler {
     /// Above 0, the network draws the change d against the portrait: `latent = portrait + relative_scale * d`.
     #[serde(default)]
     pub relative_scale: f32,
+    /// Head rotation in degrees a frame when the order names none; a pack whose speed layers were never trained has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_speed: Option<f32>,
 }
 
 /// How the betas grow.

@@ -119,6 +119,7 @@ class SamplerConfig:
     ``noise_shared`` is rho: the share of the noise's variance that all frames of a film have in common.
     With ``relative_scale`` above 0 the network draws the change against the portrait: the sampler's result d gives
     ``latent = reference_latent + relative_scale * d``. 0 is the paper's form: the result is the latent itself.
+    ``head_speed`` in degrees a frame is what a film gets that asks for none.
     """
 
     train_steps: int = 1000
@@ -130,6 +131,7 @@ class SamplerConfig:
     guidance: float = 1.5
     noise_shared: float = 0.9
     relative_scale: float = 0.0
+    head_speed: float = 0.4
 
 
 @dataclass

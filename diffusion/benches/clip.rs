@@ -1,6 +1,6 @@
-//! Times `prepare`, one clip and the decoding of a frame: `cargo run --release -p diffusion --example clip_time -- PACK`.
+//! Times `prepare`, one clip and the decoding of a frame: `cargo bench -p diffusion -- PACK`, or `make bench`.
 //!
-//! `PACK` is the directory of a model pack (or `test-pattern`). Each figure is the median of seven runs.
+//! `PACK` is the directory of a model pack, `models/demo` of this checkout when none is given. Each figure is the median of seven runs.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,9 @@ use shared::{
 const RUNS: usize = 7;
 
 fn main() -> Result<()> {
-    let name = std::env::args().nth(1).unwrap_or_else(|| "test-pattern".into());
+    // Cargo itself adds `--bench`.
+    let chosen = std::env::args().skip(1).find(|argument| !argument.starts_with("--"));
+    let name = chosen.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../models/demo").into());
     let model = diffusion::open(&name, &[])?;
     let (shape, settings) = (model.shape(), Settings::default());
     println!("{}: {:?}\n{}", model.name(), shape, diffusion::device_name());

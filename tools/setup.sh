@@ -18,6 +18,12 @@ if ! command -v cargo >/dev/null; then
   echo "setup: cargo is not on the PATH: install a Rust toolchain, version 1.95 or later, then run this again" >&2
   exit 1
 fi
+have=$(cargo --version | sed -E 's/cargo ([0-9]+)\.([0-9]+).*/\1 \2/')
+read -r major minor <<<"$have"
+if [ "$major" -eq 1 ] && [ "$minor" -lt 95 ]; then
+  echo "setup: $(cargo --version) is too old: install Rust 1.95 or later (rustup update stable)" >&2
+  exit 1
+fi
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 echo "setup: installing ${missing[*]}"

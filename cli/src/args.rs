@@ -124,10 +124,10 @@ pub(crate) struct ShapeArgs {
     /// Frames per second: 25, 29.97, 24000/1001 … [setting: fps].
     #[arg(long, value_parser = parse::<Fps>)]
     pub(crate) fps: Option<Fps>,
-    /// Clips in a segment [setting: segment_clips].
+    /// Clips in a segment [setting: `segment_clips`].
     #[arg(long, value_name = "CLIPS", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) segment_clips: Option<u32>,
-    /// Where work in progress is kept [setting: data_dir].
+    /// Where work in progress is kept [setting: `data_dir`].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
 }
@@ -194,11 +194,15 @@ mod tests {
 
     #[test]
     fn face_and_rate_are_read_by_their_own_words() {
-        let cli = Cli::try_parse_from(["emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3,4", "--fps", "29.97"])
-            .unwrap();
+        let cli = Cli::try_parse_from([
+            "emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3,4", "--fps", "29.97",
+        ])
+        .unwrap();
         let Command::Render(args) = cli.command else { panic!("not render") };
         assert_eq!(args.face, Some(FaceBox { x: 1, y: 2, w: 3, h: 4 }));
         assert_eq!(args.shape.fps.map(|fps| fps.to_string()).as_deref(), Some("30000/1001"));
-        assert!(Cli::try_parse_from(["emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3"]).is_err());
+        assert!(
+            Cli::try_parse_from(["emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3"]).is_err()
+        );
     }
 }

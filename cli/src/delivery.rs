@@ -18,10 +18,17 @@ impl Delivery {
     /// Checks that a film can be put at `path`.
     ///
     /// # Errors
-    /// When something is there already and must not be replaced, or the directory cannot be written.
-    pub(crate) fn check(path: &Path, overwrite: bool) -> Result<Self> {
+    /// When something is there already and must not be replaced, when it is one of the inputs, or when the directory
+    /// cannot be written.
+    pub(crate) fn check(path: &Path, overwrite: bool, inputs: &[&Path]) -> Result<Self> {
+        if let Some(input) = inputs.iter().find(|input| same_file(input, path)) {
+            return Err(Error::order(format!("{} is also an input: the film would replace it", input.display()))
+                .mend("give the film another name"));
+        }
         if path.is_dir() {
-            return Err(Error::order(format!("{} is a directory", path.display())).mend("name a file, such as film.mp4"));
+            return Err(
+                Error::order(format!("{} is a directory", path.display())).mend("name a file, such as film.mp4")
+            );
         }
         if !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("mp4")) {
             return Err(Error::order(format!("{} does not end in .mp4", path.display()))
@@ -49,12 +56,13 @@ impl Delivery {
                 .from_source(e)
                 .mend("make room or choose another place, then give the same command again")
         };
-        let beside = tempfile::Builder::new().prefix(".emofarm-").suffix(".mp4").tempfile_in(self.dir()).map_err(failed)?;
-        blobs.fetch(film, beside.path()).await?;
+        let beside =
+            tempfile::Builder::new().prefix(".emofarm-").suffix(".mp4").tempfile_in(self.dir()).map_err(failed)?;
+        // `fetch` replaces the file, so that it has the permissions that the user's umask gives any new file.
+        std::fs::remove_file(beside.path()).map_err(failed)?;
+        blobs.fetch(film, beside.path()).await.map_err(|e| failed(std::io::Error::other(e.to_string())))?;
         self.check_free()?;
-        let file = std::fs::File::open(beside.path()).map_err(failed)?;
-        file.sync_all().map_err(failed)?;
-        readable(&file).map_err(failed)?;
+        std::fs::File::open(beside.path()).and_then(|file| file.sync_all()).map_err(failed)?;
         if self.overwrite {
             beside.persist(&self.path).map_err(|e| failed(e.error))?;
         } else {
@@ -64,7 +72,8 @@ impl Delivery {
     }
 
     fn check_free(&self) -> Result<()> {
-        if self.path.exists() && !self.overwrite {
+        // A link that leads nowhere is something too.
+        if self.path.symlink_metadata().is_ok() && !self.overwrite {
             return Err(Error::order(format!("{} exists", self.path.display()))
                 .mend("give another name, or --overwrite to replace it"));
         }
@@ -79,10 +88,13 @@ impl Delivery {
     }
 }
 
-/// Temporary files are private to their owner; a film is as readable as any file the user makes (0644).
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt as _;
-    file.set_permissions(std::fs::Permissions::from_mode(0o644))
+/// Whether two names lead to one file that exists.
+fn same_file(a: &Path, b: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    match (a.metadata(), b.metadata()) {
+        (Ok(a), Ok(b)) => (a.dev(), a.ino()) == (b.dev(), b.ino()),
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -93,14 +105,18 @@ mod tests {
     fn places_are_checked_before_the_work() {
         let dir = tempfile::tempdir().unwrap();
         let film = dir.path().join("film.mp4");
-        assert!(Delivery::check(&film, false).is_ok());
+        assert!(Delivery::check(&film, false, &[]).is_ok());
         std::fs::write(&film, b"old").unwrap();
-        let error = Delivery::check(&film, false).unwrap_err().to_string();
+        let error = Delivery::check(&film, false, &[]).unwrap_err().to_string();
         assert!(error.contains("--overwrite"), "{error}");
-        assert!(Delivery::check(&film, true).is_ok());
-        assert!(Delivery::check(dir.path(), true).is_err());
-        assert!(Delivery::check(&dir.path().join("film.avi"), true).is_err());
-        assert!(Delivery::check(&dir.path().join("none/film.mp4"), true).is_err());
+        assert!(Delivery::check(&film, true, &[]).is_ok());
+        assert!(Delivery::check(&film, true, &[&dir.path().join("./film.mp4")]).is_err(), "an input is not replaced");
+        assert!(Delivery::check(dir.path(), true, &[]).is_err());
+        assert!(Delivery::check(&dir.path().join("film.avi"), true, &[]).is_err());
+        assert!(Delivery::check(&dir.path().join("none/film.mp4"), true, &[]).is_err());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "the check leaves nothing behind");
+        std::fs::remove_file(&film).unwrap();
+        std::os::unix::fs::symlink("nowhere", &film).unwrap();
+        assert!(Delivery::check(&film, false, &[]).is_err(), "a dangling link is something");
     }
 }

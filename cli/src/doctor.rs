@@ -20,23 +20,23 @@ struct Finding {
 }
 
 /// Looks at everything; exit code 0 when all is well, 1 otherwise.
-pub(crate) fn run(settings: &Settings, json: bool) -> Result<u8> {
+pub(crate) fn run(settings: &Settings, json: bool) -> u8 {
     let mut findings = versions();
     findings.extend(codecs());
     findings.push(stores(&settings.data_dir));
     findings.extend(packs(settings));
     let ok = findings.iter().all(|finding| finding.ok);
     if json {
-        println!("{:#}", serde_json::json!({ "ok": ok, "findings": findings }));
+        say!("{:#}", serde_json::json!({ "ok": ok, "findings": findings }));
     } else {
         for finding in &findings {
-            println!("{} {:<24} {}", if finding.ok { "ok  " } else { "FAIL" }, finding.name, finding.found);
+            say!("{} {:<24} {}", if finding.ok { "ok  " } else { "FAIL" }, finding.name, finding.found);
             if let Some(mend) = &finding.mend {
-                println!("     {:<24} -> {mend}", "");
+                say!("     {:<24} -> {mend}", "");
             }
         }
     }
-    Ok(if ok { exit::DONE } else { exit::FAILED })
+    if ok { exit::DONE } else { exit::FAILED }
 }
 
 fn good(name: impl Into<String>, found: impl Into<String>) -> Finding {
@@ -73,8 +73,7 @@ fn stores(data: &Path) -> Finding {
     let attempt = || -> std::result::Result<(), String> {
         std::fs::create_dir_all(data).map_err(|e| format!("{}: {e}", data.display()))?;
         let dir = tempfile::Builder::new().prefix("doctor-").tempdir_in(data).map_err(|e| e.to_string())?;
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| e.to_string())?;
         runtime.block_on(round_trip(dir.path())).map_err(|e| e.to_string())
     };
     match attempt() {
@@ -104,7 +103,9 @@ fn packs(settings: &Settings) -> Vec<Finding> {
     let search = settings.search_path();
     let mut findings: Vec<Finding> = diffusion::packs(&search)
         .into_iter()
-        .map(|pack| match diffusion::inspect(&pack.name, &search) {
+        // By directory where there is one: two packs may have the same name.
+        .map(|pack| (pack.dir.as_ref().map_or(pack.name.clone(), |dir| dir.to_string_lossy().into_owned()), pack))
+        .map(|(place, pack)| match diffusion::inspect(&place, &search) {
             Ok(_) => good(format!("model {}", pack.name), "complete, checksums agree"),
             Err(error) => bad(
                 format!("model {}", pack.name),

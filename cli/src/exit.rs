@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use shared::{Error, error::Cause};
 
+use crate::output::note;
+
 /// Everything was done.
 pub(crate) const DONE: u8 = 0;
 /// The job failed.
@@ -32,11 +34,11 @@ pub(crate) fn tell(error: &Error, json: bool) -> ExitCode {
         let document = serde_json::json!({
             "ok": false, "exit_code": code, "error": error.to_string(), "mend": error.mending(),
         });
-        println!("{document}");
+        say!("{document}");
     } else if code == INTERRUPTED {
-        eprintln!("interrupted: give the same command again to continue; finished clips are kept");
+        note(format_args!("interrupted: give the same command again to continue; finished clips are kept"));
     } else {
-        eprintln!("error: {error}");
+        note(format_args!("error: {error}"));
     }
     ExitCode::from(code)
 }

@@ -23,6 +23,9 @@ use crate::progress::Bar;
 /// How often the bar looks at the ledger.
 const LOOK: Duration = Duration::from_millis(150);
 
+/// What the name of a directory begins with whose removal has begun.
+const GONE: &str = ".gone-";
+
 /// One job's directory, held by this process alone.
 pub(crate) struct House {
     dir: PathBuf,
@@ -45,6 +48,7 @@ impl House {
                 .mend("choose another place with --data-dir or the setting data_dir")
         };
         std::fs::create_dir_all(&dir).map_err(unusable)?;
+        remove_gone(&data.join("renders"));
         let dir = dir.canonicalize().map_err(unusable)?;
         let lock = File::create(dir.join("lock")).map_err(unusable)?;
         lock.try_lock().map_err(|e| match e {
@@ -93,8 +97,11 @@ impl House {
         }
         let ended = self.watch(job, bar, &mut roles, cancel).await;
         stop.cancel();
+        // What a role says while it is being stopped does not change how the job ended.
         while let Some(role) = roles.join_next().await {
-            flatten(role)?;
+            if let Err(error) = flatten(role) {
+                tracing::warn!(%error, "a role of the embedded farm ended badly");
+            }
         }
         ended
     }
@@ -130,7 +137,8 @@ impl House {
         let scratch = self.dir.join("scratch").join(lane.name());
         std::fs::create_dir_all(&scratch)
             .map_err(|e| Error::world(format!("cannot make {}", scratch.display())).from_source(e))?;
-        let settings = worker::Settings::new(WorkerId(format!("embedded-{}-{}", std::process::id(), lane.name())), scratch);
+        let settings =
+            worker::Settings::new(WorkerId(format!("embedded-{}-{}", std::process::id(), lane.name())), scratch);
         let ports = worker::Ports {
             ledger: self.stores.ledger.clone(),
             queue: self.stores.queue.clone(),
@@ -140,16 +148,26 @@ impl House {
         Ok(worker::Worker::new(ports, model, vec![lane], settings))
     }
 
-    /// Removes everything of the job from the disk.
+    /// Removes everything of the job from the disk. The directory gets another name first, all at once and under the
+    /// lock: nobody ever finds half of a job in it.
     ///
     /// # Errors
     /// Names the directory that cannot be removed.
     pub(crate) fn clear(self) -> Result<()> {
-        let dir = self.dir.clone();
-        drop(self);
-        std::fs::remove_dir_all(&dir).map_err(|e| {
-            Error::world(format!("the film is done, but {} cannot be removed", dir.display())).from_source(e)
-        })
+        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
+        let gone = self.dir.with_file_name(format!("{GONE}{name}-{}", std::process::id()));
+        std::fs::rename(&self.dir, &gone)
+            .and_then(|()| std::fs::remove_dir_all(&gone))
+            .map_err(|e| Error::world(format!("the work in {} cannot be removed", self.dir.display())).from_source(e))
+    }
+}
+
+/// Removes what a killed process began to remove; what cannot be removed now is left for the next time.
+fn remove_gone(renders: &Path) {
+    for entry in std::fs::read_dir(renders).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(GONE) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use crate::exit;
+use crate::{exit, output::note};
 
 /// A token that is cancelled by the first interrupt. Must be called inside the async runtime.
 ///
@@ -24,7 +24,7 @@ pub(crate) fn token() -> shared::Result<CancellationToken> {
                 // Nothing is half-written anywhere: blobs and films appear whole, so leaving at once loses only time.
                 std::process::exit(i32::from(exit::INTERRUPTED));
             }
-            eprintln!("stopping at the next step; interrupt again to leave at once");
+            note(format_args!("stopping at the next step; interrupt again to leave at once"));
             asked.cancel();
         }
     });

@@ -1,5 +1,8 @@
 //! `emofarm`: the one binary. It reads what was typed, puts the house together, and says what came of it.
 
+#[macro_use]
+mod output;
+
 mod args;
 mod delivery;
 mod doctor;
@@ -8,7 +11,6 @@ mod house;
 mod interrupt;
 mod log;
 mod model;
-mod output;
 mod plan;
 mod progress;
 mod render;
@@ -19,14 +21,21 @@ use std::process::ExitCode;
 use args::{Cli, Command};
 use clap::{CommandFactory as _, Parser as _};
 use settings::Settings;
-use shared::Result;
+use shared::{Error, Result};
 
 // Fresh large buffers cost page faults at every operator of the network; this allocator keeps them.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        // Scripts that ask for JSON get it for a mistyped command too; help and versions stay text.
+        Err(error) if error.use_stderr() && std::env::args_os().any(|argument| argument == "--json") => {
+            return exit::tell(&Error::order(error.render().to_string().trim().to_owned()), true);
+        }
+        Err(error) => error.exit(),
+    };
     log::start(cli.verbose);
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
@@ -36,7 +45,9 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<u8> {
     if let Command::Completions { shell } = cli.command {
-        clap_complete::generate(shell, &mut Cli::command(), "emofarm", &mut std::io::stdout());
+        let mut script = Vec::new();
+        clap_complete::generate(shell, &mut Cli::command(), "emofarm", &mut script);
+        output::bytes_out(&script);
         return Ok(exit::DONE);
     }
     let settings = Settings::load(cli.config.as_deref())?;
@@ -45,7 +56,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Render(args) => render::run(args, &settings.with_flags(&args.shape), cli.json),
         Command::Plan(args) => plan::run(args, &settings.with_flags(&args.shape), cli.json),
         Command::Model(args) => model::run(args, &settings, cli.json),
-        Command::Doctor => doctor::run(&settings, cli.json),
+        Command::Doctor => Ok(doctor::run(&settings, cli.json)),
         Command::Completions { .. } => Ok(exit::DONE),
     }
 }

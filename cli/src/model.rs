@@ -17,7 +17,7 @@ pub(crate) fn run(args: &ModelArgs, settings: &Settings, json: bool) -> Result<u
         ModelCommand::Inspect { name } => {
             let report = diffusion::inspect(name, &search)?;
             if json {
-                println!("{:#}", serde_json::json!({ "ok": true, "pack": report }));
+                say!("{:#}", serde_json::json!({ "ok": true, "pack": report }));
             } else {
                 show(&report);
             }
@@ -28,41 +28,52 @@ pub(crate) fn run(args: &ModelArgs, settings: &Settings, json: bool) -> Result<u
 
 fn list(packs: &[PackSummary], settings: &Settings, json: bool) {
     if json {
-        println!("{:#}", serde_json::json!({ "ok": true, "default": settings.model, "packs": packs }));
+        say!("{:#}", serde_json::json!({ "ok": true, "default": settings.model, "packs": packs }));
         return;
     }
     for pack in packs {
         let mark = if pack.name == settings.model { "*" } else { " " };
         match &pack.fault {
-            Some(fault) => println!("{mark} {:<16} cannot be used: {fault}", pack.name),
-            None => println!("{mark} {:<16} {:>4} px  {:<12} {}", pack.name, pack.image_size, pack.licence, pack.description),
+            Some(fault) => say!("{mark} {:<16} cannot be used: {fault}", pack.name),
+            None => {
+                say!("{mark} {:<16} {:>4} px  {:<12} {}", pack.name, pack.image_size, pack.licence, pack.description);
+            }
         }
     }
     let path: Vec<String> = settings.search_path().iter().map(|dir| dir.display().to_string()).collect();
-    println!("\n* is the default (setting: model). Looked in: {}", path.join(", "));
+    say!("\n* is the default (setting: model). Looked in: {}", path.join(", "));
 }
 
 fn show(report: &PackReport) {
     let pack = &report.summary;
-    println!("{} {} ({}, {})", pack.name, pack.version, report.family, pack.licence);
-    println!("{}", pack.description);
+    say!("{} {} ({}, {})", pack.name, pack.version, report.family, pack.licence);
+    say!("{}", pack.description);
     if let Some(dir) = &pack.dir {
-        println!("directory    {}", dir.display());
+        say!("directory    {}", dir.display());
     }
-    println!("made by      {}", report.created_by);
-    println!("picture      {0} x {0} pixels", pack.image_size);
+    say!("made by      {}", report.created_by);
+    say!("picture      {0} x {0} pixels", pack.image_size);
     let [channels, height, width] = report.latent;
-    println!("latent       {channels} x {height} x {width} a frame");
-    println!("clip         {} after {} motion frames", output::count(u64::from(report.clip_frames), "frame"), report.motion_frames);
+    say!("latent       {channels} x {height} x {width} a frame");
+    say!(
+        "clip         {} after {} motion frames",
+        output::count(u64::from(report.clip_frames), "frame"),
+        report.motion_frames
+    );
     if let (Some(steps), Some(guidance)) = (report.steps, report.guidance) {
-        println!("sampler      {}, guidance {guidance}", output::count(steps as u64, "step"));
+        say!("sampler      {}, guidance {guidance}", output::count(steps as u64, "step"));
     }
-    println!("parameters   {:.2} million", report.parameters as f64 / 1e6);
+    say!("parameters   {:.2} million", report.parameters as f64 / 1e6);
     for part in &report.parts {
-        println!("  {:<20} {:>8.2} million in {}", part.name, part.parameters as f64 / 1e6, output::count(part.tensors as u64, "tensor"));
+        say!(
+            "  {:<20} {:>8.2} million in {}",
+            part.name,
+            part.parameters as f64 / 1e6,
+            output::count(part.tensors as u64, "tensor")
+        );
     }
     for file in &report.files {
-        println!("file         {} ({}), sha256 {} agrees", file.name, output::bytes(file.bytes), file.sha256);
+        say!("file         {} ({}), sha256 {} agrees", file.name, output::bytes(file.bytes), file.sha256);
     }
-    println!("digest       {}", report.digest);
+    say!("digest       {}", report.digest);
 }

@@ -1,4 +1,26 @@
-//! Words for numbers that people read.
+//! What goes to standard output, and words for numbers that people read.
+
+use std::io::Write as _;
+
+/// Prints a line like `println!`, but takes a reader who has gone (`emofarm plan … | head`) for the end, not for a fault.
+macro_rules! say {
+    ($($text:tt)*) => {
+        $crate::output::bytes_out(format!("{}\n", format_args!($($text)*)).as_bytes())
+    };
+}
+
+/// Prints a line on standard error; that nobody reads it is no reason to stop.
+pub(crate) fn note(text: std::fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Writes to standard output; ends the program quietly when nobody reads it any more.
+pub(crate) fn bytes_out(bytes: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
+        std::process::exit(i32::from(crate::exit::DONE));
+    }
+}
 
 /// Bytes in the unit that fits.
 pub(crate) fn bytes(count: u64) -> String {

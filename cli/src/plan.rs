@@ -13,7 +13,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
     if json {
         let document = serde_json::json!({
             "ok": true,
-            "audio": args.audio,
+            "audio": args.audio.to_string_lossy(),
             "seconds": track.seconds(),
             "fps": settings.fps,
             "model": model.name(),
@@ -21,18 +21,18 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
             "clips": clips(&plan),
             "plan": plan,
         });
-        println!("{document:#}");
+        say!("{document:#}");
         return Ok(exit::DONE);
     }
-    println!(
+    say!(
         "{}: {}, {} Hz, {}",
         args.audio.display(),
         output::duration(track.seconds()),
         track.rate,
         output::count(u64::from(track.channels), "channel")
     );
-    println!("model {}, {} frames a second, {}", model.name(), settings.fps, output::count(frames, "frame"));
-    println!(
+    say!("model {}, {} frames a second, {}", model.name(), settings.fps, output::count(frames, "frame"));
+    say!(
         "{} in {}, {} in {}, then the film",
         output::count(clips(&plan), "clip"),
         output::count(number(&plan, TaskKind::renders), "segment"),
@@ -44,7 +44,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
             let at = |frame| Timecode { frame, fps: settings.fps };
             format!("{} … {}  ({})", at(frames.start), at(frames.end - 1), output::count(frames.len(), "frame"))
         });
-        println!("  {:<18} {}", node.id, span.unwrap_or_default());
+        say!("  {:<18} {}", node.id, span.unwrap_or_default());
     }
     Ok(exit::DONE)
 }

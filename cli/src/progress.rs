@@ -5,9 +5,11 @@ use std::{io::IsTerminal as _, time::Duration};
 use indicatif::{ProgressBar, ProgressStyle};
 use shared::ports::Progress;
 
+use crate::output::note;
+
 /// Shows frames done, frames a second and the time left; one line every few seconds where no terminal is watching.
 pub(crate) struct Bar {
-    bar: Option<ProgressBar>,
+    drawn: Option<ProgressBar>,
     resumed: Option<u64>,
     told: u64,
 }
@@ -15,13 +17,13 @@ pub(crate) struct Bar {
 impl Bar {
     /// A bar on standard error, or none at all when the result is wanted as JSON.
     pub(crate) fn new(quiet: bool) -> Self {
-        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+        let drawn = (!quiet && std::io::stderr().is_terminal()).then(|| {
             let bar = ProgressBar::new(0).with_style(style());
             bar.enable_steady_tick(Duration::from_millis(200));
             bar.set_message("preparing");
             bar
         });
-        Self { bar, resumed: None, told: if quiet { u64::MAX } else { 0 } }
+        Self { drawn, resumed: None, told: if quiet { u64::MAX } else { 0 } }
     }
 
     /// Shows how far the job is.
@@ -29,7 +31,7 @@ impl Bar {
         let first = self.resumed.is_none();
         // Frames of an earlier run would make the rate, and with it the time left, far too good.
         let resumed = *self.resumed.get_or_insert(progress.frames_rendered);
-        match &self.bar {
+        match &self.drawn {
             Some(bar) => {
                 bar.set_length(progress.frames);
                 if first {
@@ -50,13 +52,18 @@ impl Bar {
         let tenth = progress.frames_rendered * 10 / progress.frames.max(1);
         if tenth > self.told {
             self.told = tenth;
-            eprintln!("{} of {} frames rendered", progress.frames_rendered, progress.frames);
+            note(format_args!("{} of {} frames rendered", progress.frames_rendered, progress.frames));
         }
+    }
+
+    /// Frames that were rendered before this run.
+    pub(crate) fn resumed(&self) -> u64 {
+        self.resumed.unwrap_or(0)
     }
 
     /// Takes the bar off the screen.
     pub(crate) fn clear(&self) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = &self.drawn {
             bar.finish_and_clear();
         }
     }
@@ -73,13 +80,11 @@ fn stage(progress: &Progress) -> &'static str {
 }
 
 fn style() -> ProgressStyle {
-    ProgressStyle::with_template(
-        "{spinner} {msg} {wide_bar} {pos}/{len} frames  {per_sec}  {eta} left",
-    )
-    .unwrap_or_else(|_| ProgressStyle::default_bar())
-    .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
-        let _ = write!(out, "{:.1} frames/s", state.per_sec());
-    })
+    ProgressStyle::with_template("{spinner} {msg} {wide_bar} {pos}/{len} frames  {per_sec}  {eta} left")
+        .unwrap_or_else(|_| ProgressStyle::default_bar())
+        .with_key("per_sec", |state: &indicatif::ProgressState, out: &mut dyn std::fmt::Write| {
+            let _ = write!(out, "{:.1} frames/s", state.per_sec());
+        })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{
 pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<u8> {
     let started = Instant::now();
     // Everything that can be wrong with the order is found before a byte is written.
-    let delivery = Delivery::check(&args.output, args.overwrite)?;
+    let delivery = Delivery::check(&args.output, args.overwrite, &[&args.portrait, &args.audio])?;
     let model = diffusion::open(&settings.model, &settings.search_path())?;
     let draft = draft(args, settings, model.as_ref())?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -30,13 +30,16 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
     let film = runtime.block_on(async {
         let cancel = interrupt::token()?;
         let house = House::open(&settings.data_dir, &draft.id).await?;
-        let job = work(&house, &draft, model, json, &cancel).await?;
+        let mut bar = Bar::new(json);
+        let job = work(&house, &draft, model, &mut bar, &cancel).await?;
         let film = deliver(&house, &job, &delivery).await?;
         let kept = if args.keep_latents { Some(house.dir().to_path_buf()) } else { None };
-        if kept.is_none() {
-            house.clear()?;
+        if kept.is_none()
+            && let Err(error) = house.clear()
+        {
+            tracing::warn!(%error, "the film is delivered, but its work is still on the disk");
         }
-        Ok::<_, Error>(Film { kept, ..film })
+        Ok::<_, Error>(Film { kept, resumed: bar.resumed(), ..film })
     })?;
     tell(&film, &draft, started.elapsed().as_secs_f64(), json);
     Ok(exit::DONE)
@@ -47,6 +50,8 @@ struct Film {
     path: std::path::PathBuf,
     info: media::probe::FilmInfo,
     kept: Option<std::path::PathBuf>,
+    /// Frames that an earlier run had rendered.
+    resumed: u64,
 }
 
 fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Draft> {
@@ -66,13 +71,12 @@ async fn work(
     house: &House,
     draft: &Draft,
     model: std::sync::Arc<dyn Model>,
-    quiet: bool,
+    bar: &mut Bar,
     cancel: &CancellationToken,
 ) -> Result<Job> {
     coordinator::submit(draft, house.stores.ledger.as_ref(), house.stores.blobs.as_ref(), &shared::clock::SystemClock)
         .await?;
-    let mut bar = Bar::new(quiet);
-    let ended = house.work(&draft.id, model, &mut bar, cancel).await;
+    let ended = house.work(&draft.id, model, bar, cancel).await;
     bar.clear();
     let job = ended?;
     if job.state == JobState::Done {
@@ -87,9 +91,13 @@ async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Result<Film> 
     let film = tasks.iter().find(|task| task.kind == shared::TaskKind::Film);
     let film = film.ok_or_else(|| Error::world(format!("job {} has no film", job.id)))?;
     let key = shared::ports::BlobKey::made(&job.id, &film.id, film.attempt, "film.mp4")?;
+    if house.stores.blobs.size(&key).await?.is_none() {
+        return Err(Error::world(format!("job {} is done, but its film is not in {}", job.id, house.dir().display()))
+            .mend("remove that directory and give the same command again"));
+    }
     let path = delivery.put(house.stores.blobs.as_ref(), &key).await?;
     let info = media::probe::film(&path)?;
-    Ok(Film { path, info, kept: None })
+    Ok(Film { path, info, kept: None, resumed: 0 })
 }
 
 fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
@@ -98,14 +106,15 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
     let frames = order.shape.frames;
     if json {
         let document = serde_json::json!({
-            "ok": true, "film": film.path, "job": draft.id, "seconds": order.fps.seconds(frames), "frames": frames,
+            "ok": true, "film": film.path.to_string_lossy(), "job": draft.id, "seconds": order.fps.seconds(frames), "frames": frames,
             "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model,
-            "took_seconds": seconds, "kept": film.kept,
+            "took_seconds": seconds, "resumed_frames": film.resumed,
+            "kept": film.kept.as_ref().map(|kept| kept.to_string_lossy()),
         });
-        println!("{document:#}");
+        say!("{document:#}");
         return;
     }
-    println!(
+    say!(
         "{}: {} ({} at {} fps, {}x{}), seed {}, made in {} ({:.1} frames/s)",
         film.path.display(),
         output::duration(order.fps.seconds(frames)),
@@ -115,10 +124,9 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
         info.height,
         order.seed,
         output::duration(seconds),
-        frames as f64 / seconds.max(1e-3),
+        frames.saturating_sub(film.resumed) as f64 / seconds.max(1e-3),
     );
     if let Some(kept) = &film.kept {
-        println!("latents and parts are kept in {}", kept.display());
+        say!("latents and parts are kept in {}", kept.display());
     }
 }
-

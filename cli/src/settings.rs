@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use coordinator::Wishes;
 use config::{Config, Environment, File, FileFormat};
+use coordinator::Wishes;
 use shared::{Error, Fps, Result};
 
 use crate::args::ShapeArgs;
@@ -39,14 +39,14 @@ impl Settings {
         Self::from_sources(source, Environment::with_prefix("EMOFARM").prefix_separator("_").try_parsing(true))
     }
 
-    fn from_sources(
-        file: impl config::Source + Send + Sync + 'static,
-        environment: Environment,
-    ) -> Result<Self> {
-        let wrong = |e| {
-            Error::order("the settings cannot be read")
-                .from_source(e)
-                .mend("the keys are model, fps, segment_clips, part_segments, data_dir and model_path; see docs/settings.md")
+    fn from_sources(file: impl config::Source + Send + Sync + 'static, environment: Environment) -> Result<Self> {
+        let wrong = |e: config::ConfigError| {
+            let mend = if e.to_string().contains("unknown field") {
+                "the keys are model, fps, segment_clips, part_segments, data_dir and model_path; see docs/settings.md"
+            } else {
+                "correct it in the settings file or in the EMOFARM_… variable"
+            };
+            Error::order("the settings cannot be read").from_source(e).mend(mend)
         };
         let defaults = Self::defaults();
         Config::builder()
@@ -68,11 +68,21 @@ impl Settings {
         let mut packs = vec!["models".to_owned()];
         packs.extend(home.map(|dirs| dirs.data_dir().join("models").to_string_lossy().into_owned()));
         packs.push("/usr/share/emofarm/models".into());
-        Self { model: "demo".into(), fps: Fps::PAL, segment_clips: 4, part_segments: 2, data_dir, model_path: packs.join(":") }
+        Self {
+            model: "demo".into(),
+            fps: Fps::PAL,
+            segment_clips: 4,
+            part_segments: 2,
+            data_dir,
+            model_path: packs.join(":"),
+        }
     }
 
     /// The same limits as on the command line, for values that came from elsewhere.
     fn checked(self) -> Result<Self> {
+        if self.data_dir.as_os_str().is_empty() {
+            return Err(Error::order("the setting data_dir is empty").mend("name a directory"));
+        }
         for (name, value) in [("segment_clips", self.segment_clips), ("part_segments", self.part_segments)] {
             if !(1..=1000).contains(&value) {
                 return Err(Error::order(format!("the setting {name} is {value}")).mend("give a number from 1 to 1000"));

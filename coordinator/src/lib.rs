@@ -6,6 +6,7 @@
 
 mod draft;
 mod inputs;
+mod keep;
 mod submit;
 mod sweep;
 mod wishes;

@@ -5,7 +5,7 @@ use shared::{
     ports::{BlobKey, Blobs, Ledger, Submitted},
 };
 
-use crate::draft::Draft;
+use crate::{draft::Draft, keep::keep};
 
 /// Name of the portrait among a job's inputs.
 pub const PORTRAIT: &str = "portrait";
@@ -25,10 +25,12 @@ pub struct Submission {
 /// Keeps the inputs as blobs, then records the job: whoever sees the job finds its inputs. Idempotent.
 ///
 /// # Errors
-/// What the stores say; submitting again continues where this stopped.
+/// [`Cause::Order`](shared::error::Cause::Order) naming the file when it changed since the draft; otherwise what the stores
+/// say, and submitting again continues where this stopped.
 pub async fn submit(draft: &Draft, ledger: &dyn Ledger, blobs: &dyn Blobs, clock: &dyn Clock) -> Result<Submission> {
-    for (name, file) in [(PORTRAIT, &draft.portrait), (AUDIO, &draft.audio)] {
-        blobs.put_file(&BlobKey::input(&draft.id, name)?, file).await?;
+    let Draft { portrait, audio, order, .. } = draft;
+    for (name, file, input) in [(PORTRAIT, portrait, &order.portrait), (AUDIO, audio, &order.audio)] {
+        keep(blobs, &BlobKey::input(&draft.id, name)?, file, input).await?;
     }
     let submitted = ledger.submit(&draft.order, &draft.plan, clock.now()).await?;
     tracing::info!(job = %draft.id, frames = draft.order.shape.frames, tasks = draft.plan.tasks.len(), ?submitted, "submitted");

@@ -1,7 +1,7 @@
 //! Opening files for FFmpeg so that a file can only ever be itself.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -96,8 +96,8 @@ impl Input {
 
 /// Opens `path` when it is a regular file with something in it.
 pub(crate) fn regular_file(path: &Path) -> Result<File> {
-    let file = File::open(path).map_err(|error| fault::reading(path, error))?;
-    let about = file.metadata().map_err(|error| fault::reading(path, error))?;
+    // Looked at before it is opened: opening a pipe that nobody writes to waits for ever.
+    let about = fs::metadata(path).map_err(|error| fault::reading(path, error))?;
     if about.is_dir() {
         return Err(fault::reading(path, io::ErrorKind::IsADirectory.into()));
     }
@@ -108,7 +108,7 @@ pub(crate) fn regular_file(path: &Path) -> Result<File> {
     if about.len() == 0 {
         return Err(Error::order(format!("{} is empty", path.display())).mend("choose a file with something in it"));
     }
-    Ok(file)
+    File::open(path).map_err(|error| fault::reading(path, error))
 }
 
 fn not_media(path: &Path, error: ffmpeg_next::Error) -> Error {
@@ -162,5 +162,33 @@ impl Seek for Source {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         // A seek before the start is how a damaged header shows; it is no failure of the disk.
         self.file.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{process::Command, sync::mpsc, thread, time::Duration};
+
+    use shared::error::Cause;
+
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_nobody_writes_to_is_refused_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let (answer, answers) = mpsc::channel();
+        thread::spawn(move || {
+            let sound = Input::open(&pipe).err();
+            let picture = crate::portrait::load(&pipe).err();
+            // Nobody listens any more when this came too late.
+            let _ = answer.send([sound, picture]);
+        });
+        for error in answers.recv_timeout(Duration::from_secs(20)).expect("no wait for a writer") {
+            let error = error.expect("a pipe is refused");
+            assert_eq!((error.cause(), error.mending().is_some()), (Cause::Order, true), "{error}");
+            assert!(error.to_string().contains("pipe is not a regular file"), "{error}");
+        }
     }
 }

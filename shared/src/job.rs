@@ -103,6 +103,9 @@ pub struct Order {
 
 impl Order {
     /// The id of the job that orders this.
+    ///
+    /// # Panics
+    /// Never: an order is plain data, which always serialises.
     pub fn job_id(&self) -> JobId {
         // A struct of plain fields always serialises; its JSON has one form, since fields keep their order.
         let canonical = serde_json::to_vec(self).expect("an order is plain data and serialises");

@@ -39,7 +39,7 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// Box-Muller on 32-bit uniforms; logarithm and cosine come from `libm`, so that every platform gives the same bits.
 ///
 /// # Panics
-/// When `out` holds more than 2^34 numbers, more than the counter has blocks for.
+/// When `out` holds more than 2^26 numbers, more than the counter has blocks for.
 pub fn normals(seed: u64, stream: Stream, frame: u64, out: &mut [f32]) {
     let (tag, frame) = match stream {
         Stream::Frame => (0, frame),

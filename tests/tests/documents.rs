@@ -9,10 +9,7 @@ fn documents() -> Vec<std::path::PathBuf> {
 
 /// Pieces of text between single backticks, outside of fenced blocks.
 fn quoted(text: &str) -> Vec<String> {
-    let prose: String = text
-        .split("```")
-        .step_by(2)
-        .collect();
+    let prose: String = text.split("```").step_by(2).collect();
     prose.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 

@@ -19,7 +19,9 @@ fn refused(house: &House, portrait: &str, audio: &str, more: &[&str]) -> String 
     let output = house.run(&args);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{args:?}: {text}");
-    assert!(std::fs::read(house.path("film.mp4")).is_ok_and(|film| film == b"mine") || !house.path("film.mp4").exists());
+    assert!(
+        std::fs::read(house.path("film.mp4")).is_ok_and(|film| film == b"mine") || !house.path("film.mp4").exists()
+    );
     let renders = house.path("data/renders");
     assert!(!renders.exists() || renders.read_dir().unwrap().next().is_none(), "{args:?} left work behind");
     text
@@ -123,7 +125,8 @@ fn models_and_settings_that_are_wrong() {
 #[test]
 fn errors_are_json_where_json_is_asked_for() {
     let house = house();
-    let output = house.run(&["render", "portrait.png", "none.wav", "-o", "film.mp4", "--model", "test-pattern", "--json"]);
+    let output =
+        house.run(&["render", "portrait.png", "none.wav", "-o", "film.mp4", "--model", "test-pattern", "--json"]);
     let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(document["ok"], false);
     assert_eq!(document["exit_code"], 2);

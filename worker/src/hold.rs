@@ -9,6 +9,7 @@ use shared::{
     Clock, Result,
     ports::{Lease, Ledger, Renewal},
 };
+use tokio::time::timeout;
 
 /// A lease being held, and how far the work under it is.
 pub(crate) struct Hold<'a> {
@@ -33,15 +34,21 @@ impl<'a> Hold<'a> {
 
     /// Renews three times in a term; returns when the lease is lost.
     ///
-    /// A ledger that does not answer loses the lease only once the term is over: until then nobody else can have it.
+    /// A ledger that refuses or does not answer loses the lease once the term is over: until then nobody else can have it.
     pub(crate) async fn until_lost(&self) {
         let mut until = self.lease.until;
         loop {
-            tokio::time::sleep(self.term / 3).await;
-            match self.renew(self.frames.load(Ordering::SeqCst)).await {
-                Ok(Renewal::Kept) => until = self.clock.now().after(self.term),
-                Ok(Renewal::Lost) => return,
-                Err(error) => {
+            tokio::time::sleep((self.term / 3).min(until.since(self.clock.now()))).await;
+            let now = self.clock.now();
+            match timeout(until.since(now), self.renew(self.frames.load(Ordering::SeqCst))).await {
+                // The ledger counts from the question, not from its answer.
+                Ok(Ok(Renewal::Kept)) => until = now.after(self.term),
+                Ok(Ok(Renewal::Lost)) => return,
+                Err(_) => {
+                    tracing::warn!("a lease ran out while it was being renewed");
+                    return;
+                }
+                Ok(Err(error)) => {
                     tracing::warn!(%error, "a lease was not renewed");
                     if self.clock.now() >= until {
                         return;

@@ -172,8 +172,14 @@ fn remove_empty(dir: &Path) {
 }
 
 fn failure(what: &str, key: &BlobKey, root: &Path, error: io::Error) -> Error {
-    let full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-    let failed = Error::world(format!("cannot {what} blob {key} in {}", root.display())).from_source(error);
+    world(format!("cannot {what} blob {key} in {}", root.display()), error)
+}
+
+/// The world's fault, with the mend for a full disk when it is that.
+fn world(message: String, error: io::Error) -> Error {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    let full = matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge);
+    let failed = Error::world(message).from_source(error);
     if full { failed.mend("free space on that disk, or choose another data directory") } else { failed }
 }
 
@@ -209,9 +215,7 @@ impl Blobs for DirectoryBlobs {
         self.with(move |inner| {
             let mut source = File::open(inner.path(&key)).map_err(|e| failure("read", &key, &inner.root, e))?;
             let copied = File::create(&to).and_then(|mut file| io::copy(&mut source, &mut file));
-            copied
-                .map(drop)
-                .map_err(|e| Error::world(format!("cannot copy blob {key} to {}", to.display())).from_source(e))
+            copied.map(drop).map_err(|e| world(format!("cannot copy blob {key} to {}", to.display()), e))
         })
         .await
     }
@@ -248,6 +252,18 @@ mod tests {
         let error = failure("write", &key, Path::new("/data"), io::ErrorKind::StorageFull.into());
         assert_eq!(error.verdict(), Verdict::Retry);
         assert!(error.to_string().contains("jobs/1/film.mp4") && error.mending().is_some(), "{error}");
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_disk_too_full_for_a_copy_is_told_with_a_mend() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = DirectoryBlobs::open(dir.path()).await.unwrap();
+        let key = BlobKey::from_text("jobs/1/a").unwrap();
+        blobs.put(&key, b"a blob").await.unwrap();
+        let error = blobs.fetch(&key, Path::new("/dev/full")).await.unwrap_err();
+        assert_eq!(error.verdict(), Verdict::Retry);
+        assert!(error.to_string().contains("jobs/1/a") && error.mending().is_some(), "{error}");
     }
 
     #[tokio::test]

@@ -17,7 +17,7 @@ use super::*;
 /// Real time between renewals is a third of this.
 const TERM: Duration = Duration::from_millis(3);
 
-/// A ledger that answers renewals as a test says; each takes a third of a term on the standing clock.
+/// A ledger that answers renewals as a test says, and then never again; each takes a third of a term on the standing clock.
 struct Scripted {
     answers: Mutex<VecDeque<Result<Renewal>>>,
     asked: Mutex<Vec<(Timestamp, u64)>>,
@@ -81,7 +81,15 @@ async fn a_silent_ledger_takes_the_lease_only_at_the_end_of_its_term() {
     // Held until 1003 when it was claimed at 1000; the third silence ends at 1003.
     assert_eq!(ledger.hold(None).await.len(), 3);
     let ledger = Scripted::new(vec![silent(), Ok(Renewal::Kept), silent(), silent(), silent(), silent()]);
-    assert_eq!(ledger.hold(None).await.len(), 5, "an answer in between begins a new term");
+    // Renewed at 1001, so held until 1004.
+    assert_eq!(ledger.hold(None).await.len(), 4, "an answer in between begins a new term");
+}
+
+#[tokio::test]
+async fn a_renewal_that_never_ends_takes_the_lease_at_the_end_of_its_term() {
+    let ledger = Scripted::new(vec![Ok(Renewal::Kept)]);
+    let held = timeout(Duration::from_secs(20), ledger.hold(None)).await;
+    assert_eq!(held.expect("the term ends the wait"), [(1003, 0), (1004, 0)]);
 }
 
 #[async_trait]
@@ -89,7 +97,11 @@ impl Ledger for Scripted {
     async fn renew(&self, _: &Lease, until: Timestamp, frames_done: u64) -> Result<Renewal> {
         self.asked.lock().unwrap().push((until, frames_done));
         self.clock.advance(TERM / 3);
-        self.answers.lock().unwrap().pop_front().expect("the script has an answer")
+        let answer = self.answers.lock().unwrap().pop_front();
+        match answer {
+            Some(answer) => answer,
+            None => std::future::pending().await,
+        }
     }
 
     async fn submit(&self, _: &Order, _: &Plan, _: Timestamp) -> Result<Submitted> {

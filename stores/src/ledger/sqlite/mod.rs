@@ -41,13 +41,9 @@ impl SqliteLedger {
     /// # Errors
     /// [`Cause::Unreachable`](shared::error::Cause::Unreachable) naming the file when it cannot be opened or is no ledger.
     pub async fn open(file: &Path) -> Result<Self> {
-        let closed = |e: Box<dyn std::error::Error + Send + Sync>| {
-            Error::unreachable(format!("the ledger {} does not open", file.display()))
-                .from_source(e)
-                .mend("choose a file that can be written and that nothing else keeps data in")
-        };
+        let closed = |e| fault::closed(file, e);
         if let Some(dir) = file.parent() {
-            std::fs::create_dir_all(dir).map_err(|e| closed(e.into()))?;
+            std::fs::create_dir_all(dir).map_err(|e| closed(sqlx::Error::Io(e)))?;
         }
         let options = SqliteConnectOptions::new()
             .filename(file)
@@ -55,7 +51,7 @@ impl SqliteLedger {
             .journal_mode(SqliteJournalMode::Wal)
             // What the ledger said must still be true after a loss of power.
             .synchronous(SqliteSynchronous::Full);
-        Self::connect(options).await.map_err(|e| closed(e.into()))
+        Self::connect(options).await.map_err(closed)
     }
 
     /// A ledger that lives in memory and ends with this value.

@@ -29,9 +29,10 @@ synthesizers' phoneme timing, heads move with the prosody at a labelled speed, e
 ## Training
 {stages}
 
-Stage `image` hears audio already (the paper begins with stage 2), and the portrait's latent is joined to the noisy
-latent (`concat_reference`): two departures from the paper that a network of this size needs. Audio features come
-from a small encoder on log-mel frames, trained on the drawing's own mouth shapes, in the place of wav2vec 2.0.
+Departures from the paper, which a network of this size and so short a training need: stage `image` hears audio already
+(the paper begins with stage 2); the portrait's latent is joined to the noisy latent (`concat_reference`); what is denoised
+is the change against the portrait (`relative_scale`); stage `speed` trains more than the temporal modules. Audio features
+come from a small encoder on log-mel frames, trained on the drawing's own mouth shapes, in the place of wav2vec 2.0.
 
 ## Measured
 {figures}
@@ -39,7 +40,8 @@ from a small encoder on log-mel frames, trained on the drawing's own mouth shape
 ## Limits
 Drawn faces in the style of the recipe only; one face, frontal, head 50 to 65 % of the picture's height. Speech in a
 voice or recording unlike the synthesizers' moves the lips less surely. Fine lines (glasses, patterns) are softened by
-the autoencoder. Teeth and tongue are hints. Do not use it to imitate a person.
+the autoencoder, mouths are soft, most of all on dark skin. Teeth and tongue are hints. Head turns are small and blinks
+rare: after so short a training, what speech does not decide comes out as its mean. Do not use it to imitate a person.
 """
 
 
@@ -48,7 +50,7 @@ def model_card(
 ) -> str:
     """Markdown text of the card; ``taken`` has steps and seconds of each stage, ``figures`` what was measured."""
     pack = table["pack"]
-    rows = ["| stage | steps | minutes (2 CPU cores) |", "|---|---|---|"]
+    rows = ["| stage | steps | minutes (2 shared CPU cores) |", "|---|---|---|"]
     rows += [f"| {name} | {int(e['steps'])} | {e['seconds'] / 60:.0f} |" for name, e in taken.items()]
     measured = ["| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in figures.items())]
     return TEXT.format(

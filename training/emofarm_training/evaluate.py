@@ -65,7 +65,7 @@ def main() -> None:
         "background, mean change from frame to frame (of 255): worst film": round(max(f["frame_to_frame"] for f in found), 2),
         "background, mean change of the most restless pixel (of 255): worst film": round(max(f["worst_pixel"] for f in found), 2),
         "background, mean difference from the portrait (of 255): worst frame": round(max(f["against_portrait"] for f in found), 2),
-        "minutes to draw and score all (PyTorch, 2 CPU cores)": round((time.monotonic() - began) / 60, 1),
+        "minutes to draw and score all (PyTorch)": round((time.monotonic() - began) / 60, 1),
     }
     args.out.write_text(json.dumps(result, indent=1))
     print(json.dumps(result, indent=1))

@@ -37,7 +37,9 @@ impl House {
     pub(crate) async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs = format!("file://{}", dir.path().join("blobs").display());
-        let urls = Urls { ledger: "sqlite::memory:".into(), queue: "memory:".into(), blobs };
+        // On the disk: a worker that dies inside a query takes its connection along, and a ledger in memory with it.
+        let ledger = format!("sqlite://{}", dir.path().join("ledger.db").display());
+        let urls = Urls { ledger, queue: "memory:".into(), blobs };
         let stores = stores::open(&urls).await.unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
         let order = order();

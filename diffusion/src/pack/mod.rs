@@ -27,7 +27,7 @@ pub const WEIGHTS: &str = "model.safetensors";
 /// Largest manifest that is read; a real one has a few kilobytes.
 const MANIFEST_LIMIT: u64 = 1 << 20;
 
-/// A pack whose manifest was read; its weights are read by [`Pack::weights`].
+/// A pack whose manifest was read; its weights are read by `Pack::weights`.
 #[derive(Clone, Debug)]
 pub struct Pack {
     /// Its directory.

@@ -1,0 +1,1 @@
+//! Starts the services of a farm for tests.

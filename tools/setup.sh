@@ -2,11 +2,13 @@
 # Installs the system packages that the build needs and that are missing. Does nothing when all are there.
 set -euo pipefail
 
-# FFmpeg's libraries; libclang with its own headers for the bindings; a C compiler for SQLite and the allocator.
+# FFmpeg's libraries; libclang with its own headers for the bindings; a C compiler for SQLite and the allocator;
+# the services that the tests of the farm start by themselves.
 packages=(
   build-essential pkg-config
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev
   libclang1-14 libclang-common-14-dev
+  rabbitmq-server
 )
 
 missing=()
@@ -32,5 +34,19 @@ if [ "$(id -u)" -ne 0 ]; then
   command -v sudo >/dev/null || { echo "setup: run as root, or install sudo: apt-get install ${missing[*]}" >&2; exit 1; }
   as_root=(sudo)
 fi
+
+# The packages of services start them at once and at every boot. The tests need the programs only, so both are prevented; a service
+# that was there before is left as it is.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' | "${as_root[@]}" tee "$policy" >/dev/null
+  "${as_root[@]}" chmod +x "$policy"
+  trap '"${as_root[@]}" rm -f "$policy"' EXIT
+fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+for service in rabbitmq-server; do
+  if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl disable --quiet "$service"
+  fi
+done

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, FaceBox, Fps, Result, Shape, digest::Digest};
+use crate::{Error, FaceBox, Fps, Name, Result, Shape, digest::Digest};
 
 /// The id of a job: 32 hexadecimal digits of a digest over what was ordered.
 ///
@@ -115,9 +115,57 @@ impl Order {
         JobId(digest.hex()[..32].to_owned())
     }
 
+    /// The id of the job by which `tenant` orders this: two tenants never share a job, so that neither can
+    /// learn what the other ordered. The default tenant's is [`Order::job_id`].
+    ///
+    /// # Panics
+    /// Never: see [`Order::job_id`].
+    pub fn job_id_for(&self, tenant: &Name) -> JobId {
+        if tenant.is_house() {
+            return self.job_id();
+        }
+        let mut digest = Digest::new();
+        digest.field(b"emofarm tenant's job v1");
+        digest.field(tenant.as_str().as_bytes());
+        digest.field(self.job_id().as_str().as_bytes());
+        JobId(digest.hex()[..32].to_owned())
+    }
+
     /// Length of the track in seconds.
     pub fn seconds(&self) -> f64 {
         self.samples as f64 / f64::from(self.sample_rate)
+    }
+}
+
+/// Whether a running job's tasks are handed out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Hold {
+    /// They are.
+    #[default]
+    None,
+    /// Not until somebody resumes the job; what is under way is finished.
+    Paused,
+    /// Not any more; when what is under way is finished, the job ends as cancelled and what was made stays.
+    Draining,
+}
+
+impl Hold {
+    /// Every hold.
+    pub const ALL: [Self; 3] = [Self::None, Self::Paused, Self::Draining];
+
+    /// The hold's name in ledgers and output.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Paused => "paused",
+            Self::Draining => "draining",
+        }
+    }
+
+    /// The hold called `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|hold| hold.name() == name)
     }
 }
 
@@ -180,6 +228,15 @@ pub(crate) mod tests {
         let other = Order { seed: 43, ..order() };
         assert_ne!(order().job_id(), other.job_id());
         assert_eq!(order().job_id().as_str().parse::<JobId>().unwrap(), order().job_id());
+    }
+
+    #[test]
+    fn tenants_never_share_a_job() {
+        let [a, b]: [Name; 2] = ["a", "b"].map(|name| name.parse().unwrap());
+        assert_eq!(order().job_id_for(&Name::house()), order().job_id());
+        assert_eq!(order().job_id_for(&a), order().job_id_for(&a));
+        assert_ne!(order().job_id_for(&a), order().job_id_for(&b));
+        assert_ne!(order().job_id_for(&a), order().job_id());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The plan: a pure function from the shape of a job to all its tasks and what each needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{Error, Frames, Result, TaskId, TaskKind};
 
@@ -73,6 +73,23 @@ impl Plan {
         }
         tasks.push(TaskNode::new(TaskKind::Film, parts));
         Ok(Self { shape, tasks })
+    }
+
+    /// For each task, in the order of the plan, the frames that are worked on one after the other from it to the film at
+    /// the least: the longest path of what needs it, itself included. Workers that take the task with the longest rest
+    /// first finish a job earliest (critical path scheduling).
+    pub fn rests(&self) -> Vec<u64> {
+        let place: BTreeMap<&TaskId, usize> = self.tasks.iter().enumerate().map(|(i, node)| (&node.id, i)).collect();
+        let mut after = vec![0_u64; self.tasks.len()];
+        let mut rests = vec![0_u64; self.tasks.len()];
+        // Needs stand before a task, so whatever follows it has been seen when the walk goes backwards.
+        for (i, node) in self.tasks.iter().enumerate().rev() {
+            rests[i] = after[i].saturating_add(node.kind.frames().map_or(0, |frames| frames.len()));
+            for need in node.needs.iter().filter_map(|need| place.get(need)) {
+                after[*need] = after[*need].max(rests[i]);
+            }
+        }
+        rests
     }
 
     /// The task called `id`.
@@ -172,6 +189,13 @@ mod tests {
         assert_eq!(plan.tasks[2].needs, [plan.tasks[0].id.clone(), plan.tasks[1].id.clone()]);
         assert_eq!(plan.tasks[5].needs, [plan.tasks[0].id.clone(), plan.tasks[3].id.clone()]);
         assert_eq!(plan.tasks[3].kind.frames(), Some(Frames::new(96, 125)));
+    }
+
+    #[test]
+    fn rests_are_longest_paths() {
+        let plan = Plan::new(shape(125)).unwrap();
+        // From the first segment: 48 and 48 frames rendered in a row, then the part of 96 is encoded.
+        assert_eq!(plan.rests(), [192, 192, 144, 58, 96, 29, 0]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The blob store: what tasks made, written once under their attempt.
 
-use std::{fmt, path::Path};
+use std::{fmt, path::Path, time::Duration};
 
 use async_trait::async_trait;
 
@@ -104,6 +104,18 @@ pub trait Blobs: Send + Sync {
 
     /// Removes all blobs under `prefix` (which ends in `/`); how many there were.
     async fn remove(&self, prefix: &str) -> Result<u64>;
+
+    /// A URL under which anybody who has it can read the blob until `term` is over; nothing when the store has no such URLs.
+    async fn link(&self, key: &BlobKey, term: Duration) -> Result<Option<String>>;
+
+    /// Part of a blob: bytes `from..to`, or fewer where it ends before `to`.
+    async fn get_range(&self, key: &BlobKey, from: u64, to: u64) -> Result<Vec<u8>>;
+
+    /// Asks the store whether it answers.
+    ///
+    /// # Errors
+    /// [`Cause::Unreachable`](crate::error::Cause::Unreachable) naming it when it does not.
+    async fn ping(&self) -> Result<()>;
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Error, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Timestamp, task::Lane,
+    Error, Hold, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Terms, Timestamp,
 };
 
 /// The name under which a worker claims; unique for every run of the program.
@@ -27,6 +27,8 @@ pub struct Lease {
     pub node: TaskNode,
     /// The job's order.
     pub order: Order,
+    /// The job's terms.
+    pub terms: Terms,
     /// For each need, the attempt whose result counts.
     pub inputs: Vec<(TaskId, u32)>,
 }
@@ -56,8 +58,12 @@ pub struct Job {
     pub id: JobId,
     /// What was ordered.
     pub order: Order,
+    /// Under which conditions.
+    pub terms: Terms,
     /// Where it stands.
     pub state: JobState,
+    /// Whether its tasks are handed out.
+    pub hold: Hold,
     /// Why it failed, when it did.
     pub error: Option<String>,
     /// When it was submitted.
@@ -98,12 +104,40 @@ pub struct Progress {
     pub tasks: u64,
 }
 
+/// What a worker is at, told with every renewal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// Frames made so far.
+    pub frames_done: u64,
+    /// Steps made so far: denoising steps, frames encoded, files read; grows whenever the work gets on.
+    pub steps: u64,
+    /// The usual time between two steps of this kind of task on this worker, in milliseconds; 0 when not known yet.
+    pub usual_ms: u64,
+}
+
+/// How many failures a task is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Different workers that may fail it; with the last of them its job fails.
+    pub workers: u32,
+    /// Failures in all, for a house with fewer workers than that.
+    pub failures: u32,
+}
+
+impl Patience {
+    /// One process is the whole house: three failures.
+    pub const EMBEDDED: Self = Self { workers: 3, failures: MOST_FAILURES };
+    /// A farm: three different workers, or six failures where there are not so many.
+    pub const FARM: Self = Self { workers: 3, failures: 6 };
+}
+
 /// Keeps jobs and tasks. Every method is one transaction; every change of a task follows
 /// [`TaskState::after`]; time comes from the caller.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Records a job with its plan; tasks without needs are ready at once. Idempotent by job id.
-    async fn submit(&self, order: &Order, plan: &Plan, now: Timestamp) -> Result<Submitted>;
+    /// Records a job with its plan; tasks without needs are ready at once. Idempotent by job id
+    /// ([`Order::job_id_for`] the tenant of the terms). The terms of a known job stay as they are.
+    async fn submit(&self, order: &Order, terms: &Terms, plan: &Plan, now: Timestamp) -> Result<Submitted>;
 
     /// The job called `id`.
     async fn job(&self, id: &JobId) -> Result<Option<Job>>;
@@ -114,51 +148,63 @@ pub trait Ledger: Send + Sync {
     /// How far a job is; computed by the ledger so that watching an hour-long job costs one row.
     async fn progress(&self, id: &JobId) -> Result<Progress>;
 
-    /// At most `limit` tasks of these lanes that may be claimed now, oldest job first, in the order of their plans.
-    async fn ready(&self, lanes: &[Lane], now: Timestamp, limit: u32) -> Result<Vec<(TaskKey, TaskKind)>>;
-
     /// Takes the lease on a ready task for `term`; nothing when it is not ready (any more, or yet).
     /// The attempt number grows with every claim.
     async fn claim(&self, key: &TaskKey, worker: &WorkerId, term: Duration, now: Timestamp) -> Result<Option<Lease>>;
 
-    /// Holds the lease until `until` and records the frames made so far.
-    async fn renew(&self, lease: &Lease, until: Timestamp, frames_done: u64) -> Result<Renewal>;
+    /// Holds the lease until `until` and records how far the work is; `now` is kept as the moment of the last step when
+    /// `pulse.steps` grew.
+    async fn renew(&self, lease: &Lease, pulse: &Pulse, until: Timestamp, now: Timestamp) -> Result<Renewal>;
 
     /// The attempt's result counts. Readies the successors whose needs are all done, and ends the job with its film,
-    /// in the same transaction. Returns the tasks that became ready.
+    /// in the same transaction. Returns the tasks that became ready; they are not released yet.
     ///
     /// # Errors
     /// [`Cause::LeaseLost`](crate::error::Cause::LeaseLost) when the task belongs to another attempt; nothing is changed then.
-    async fn complete(&self, lease: &Lease, now: Timestamp) -> Result<Vec<(TaskKey, TaskKind)>>;
+    async fn complete(&self, lease: &Lease, now: Timestamp) -> Result<Vec<TaskKey>>;
 
     /// The attempt failed. [`Verdict::Retry`](crate::Verdict::Retry) makes the task ready again after a back-off while
-    /// attempts are left ([`MOST_FAILURES`] or what the error allows); otherwise the task and its job fail with the error's text,
+    /// `patience` lasts (or what the error allows); otherwise the task and its job fail with the error's text,
     /// and the job's open tasks are cancelled. [`Verdict::Stop`](crate::Verdict::Stop) gives it back. Returns the state after.
     ///
     /// # Errors
     /// [`Cause::LeaseLost`](crate::error::Cause::LeaseLost) when the task belongs to another attempt; nothing is changed then.
-    async fn fail(&self, lease: &Lease, error: &Error, now: Timestamp) -> Result<TaskState>;
+    async fn fail(&self, lease: &Lease, error: &Error, patience: Patience, now: Timestamp) -> Result<TaskState>;
 
     /// Gives an unfinished task back; no failure is counted and it is ready at once.
     ///
     /// # Errors
     /// [`Cause::LeaseLost`](crate::error::Cause::LeaseLost) when the task belongs to another attempt.
-    async fn give_back(&self, lease: &Lease) -> Result<()>;
+    async fn give_back(&self, lease: &Lease, now: Timestamp) -> Result<()>;
 
-    /// Takes back every lease that ran out before `now`; each counts as a failure ("the worker was lost").
+    /// Takes back every lease that ran out before `now` ("the worker was lost"), and every one whose work made no step for
+    /// [`stuck_after`] its usual time ("the worker is stuck"); each counts as a failure. At most a thousand in one call.
     /// Returns the tasks that became ready.
-    async fn expire(&self, now: Timestamp) -> Result<Vec<TaskKey>>;
+    async fn expire(&self, patience: Patience, now: Timestamp) -> Result<Vec<TaskKey>>;
 
     /// Takes back all leases on a job at once, without counting a failure. Only for a caller who
     /// knows that no worker of this ledger is alive.
-    async fn reclaim(&self, id: &JobId) -> Result<Vec<TaskKey>>;
+    async fn reclaim(&self, id: &JobId, now: Timestamp) -> Result<Vec<TaskKey>>;
 
-    /// Ends a running job; its open tasks are cancelled and their leases are lost. Returns whether it was running.
-    async fn cancel(&self, id: &JobId, now: Timestamp) -> Result<bool>;
+    /// Ends a running job; its open tasks are cancelled and their leases are lost. `why` is kept with the job ("cancelled by
+    /// anna: wrong track"). Returns whether it was running.
+    async fn cancel(&self, id: &JobId, why: Option<&str>, now: Timestamp) -> Result<bool>;
+
+    /// Asks the ledger whether it answers and has the tables of this version.
+    ///
+    /// # Errors
+    /// [`Cause::Unreachable`](crate::error::Cause::Unreachable) naming it when not.
+    async fn ping(&self) -> Result<()>;
 
     /// Takes a failed or cancelled job up again: what is done stays done, the rest starts without failures, and attempts
     /// go on counting. Returns whether there was such a job.
-    async fn revive(&self, id: &JobId) -> Result<bool>;
+    async fn revive(&self, id: &JobId, now: Timestamp) -> Result<bool>;
+}
+
+/// How long a leased task may make no step before it counts as stuck, when `usual` passes between two steps: twenty times
+/// as long, and never less than two minutes, since a first step may load a model.
+pub fn stuck_after(usual: Duration) -> Duration {
+    (usual * 20).max(Duration::from_secs(120))
 }
 
 /// Failures after which a task is given up.
@@ -169,9 +215,10 @@ pub fn back_off(failures: u32) -> Duration {
     Duration::from_secs(4_u64.saturating_pow(failures.saturating_sub(1)).min(300))
 }
 
-/// Failures after which `error` makes its task be given up.
-pub fn most_failures(error: &Error) -> u32 {
-    error.most_attempts().unwrap_or(MOST_FAILURES).min(MOST_FAILURES)
+/// Whether a task is given up that failed `failures` times on `workers` different workers, the last time with `error`.
+pub fn gives_up(error: &Error, patience: Patience, failures: u32, workers: u32) -> bool {
+    let failures_allowed = error.most_attempts().unwrap_or(patience.failures).min(patience.failures);
+    failures >= failures_allowed || workers >= patience.workers
 }
 
 #[cfg(test)]
@@ -186,8 +233,18 @@ mod tests {
 
     #[test]
     fn an_error_may_only_lower_the_number_of_attempts() {
-        assert_eq!(most_failures(&Error::world("x")), MOST_FAILURES);
-        assert_eq!(most_failures(&Error::world("x").at_most(2)), 2);
-        assert_eq!(most_failures(&Error::world("x").at_most(99)), MOST_FAILURES);
+        let world = || Error::world("x");
+        let alone = |error: &Error| (1..9).find(|n| gives_up(error, Patience::FARM, *n, 1)).unwrap();
+        assert_eq!(alone(&world()), 6);
+        assert_eq!(alone(&world().at_most(2)), 2);
+        assert_eq!(alone(&world().at_most(99)), 6);
+        assert!(gives_up(&world(), Patience::FARM, 3, 3), "three different workers are enough");
+        assert!(gives_up(&world(), Patience::EMBEDDED, 3, 1));
+    }
+
+    #[test]
+    fn a_slow_model_is_not_stuck() {
+        assert_eq!(stuck_after(Duration::ZERO), Duration::from_secs(120));
+        assert_eq!(stuck_after(Duration::from_secs(60)), Duration::from_secs(1200));
     }
 }

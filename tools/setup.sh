@@ -8,7 +8,7 @@ packages=(
   build-essential pkg-config
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev
   libclang1-14 libclang-common-14-dev
-  rabbitmq-server
+  postgresql rabbitmq-server
 )
 
 missing=()

@@ -9,7 +9,7 @@ use std::{
 
 use coordinator::Sweep;
 use shared::{
-    Error, JobId, JobState, Result,
+    Clock as _, Error, JobId, JobState, Result,
     clock::SystemClock,
     ports::{Job, Model, WorkerId},
     task::Lane,
@@ -83,8 +83,9 @@ impl House {
     ) -> Result<Job> {
         // Whoever held leases in this directory is dead: we hold the lock. A job that failed in an earlier run is
         // taken up again, since the same command was given again.
-        self.stores.ledger.revive(job).await?;
-        self.stores.ledger.reclaim(job).await?;
+        let now = SystemClock.now();
+        self.stores.ledger.revive(job, now).await?;
+        self.stores.ledger.reclaim(job, now).await?;
         let stop = cancel.child_token();
         let mut roles = JoinSet::new();
         let sweep = Sweep::new(self.stores.ledger.clone(), self.stores.queue.clone(), Arc::new(SystemClock));
@@ -145,7 +146,7 @@ impl House {
             blobs: self.stores.blobs.clone(),
             clock: Arc::new(SystemClock),
         };
-        Ok(worker::Worker::new(ports, model, vec![lane], settings))
+        Ok(worker::Worker::new(ports, model, &[lane], settings))
     }
 
     /// Removes everything of the job from the disk. The directory gets another name first, all at once and under the

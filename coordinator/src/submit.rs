@@ -1,7 +1,7 @@
 //! A draft becomes a job.
 
 use shared::{
-    Clock, JobId, Result,
+    Clock, JobId, Result, Terms,
     ports::{BlobKey, Blobs, Ledger, Submitted},
 };
 
@@ -32,7 +32,7 @@ pub async fn submit(draft: &Draft, ledger: &dyn Ledger, blobs: &dyn Blobs, clock
     for (name, file, input) in [(PORTRAIT, portrait, &order.portrait), (AUDIO, audio, &order.audio)] {
         keep(blobs, &BlobKey::input(&draft.id, name)?, file, input).await?;
     }
-    let submitted = ledger.submit(&draft.order, &draft.plan, clock.now()).await?;
+    let submitted = ledger.submit(&draft.order, &Terms::default(), &draft.plan, clock.now()).await?;
     tracing::info!(job = %draft.id, frames = draft.order.shape.frames, tasks = draft.plan.tasks.len(), ?submitted, "submitted");
     Ok(Submission { id: draft.id.clone(), submitted })
 }

@@ -3,10 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    Clock, Result,
+    Clock, Result, TaskKey, Timestamp,
     pace::Pace,
-    ports::{Ledger, Queue},
-    task::Lane,
+    ports::{Books, Patience, Queue, schedule::View},
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -14,13 +13,16 @@ use tokio_util::sync::CancellationToken;
 /// Time between two sweeps that nobody asked for.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Ready tasks that a sweep rings for in each lane. More than there are workers, so that none waits for the next sweep;
-/// not many more, so that a job that comes later is not behind a thousand rings.
+/// Ready tasks of a tenant that a sweep releases in each lane. More than there are workers, so that none waits for the next
+/// sweep; not many more, so that a job that comes later is not behind a thousand rings.
 const RINGS: u32 = 64;
+
+/// Released tasks that nobody took for so long are rung for again.
+const UNHEARD: Duration = Duration::from_secs(2);
 
 /// The reconciler. It keeps nothing between two sweeps, so that any number may run and any may die.
 pub struct Sweep {
-    ledger: Arc<dyn Ledger>,
+    ledger: Arc<dyn Books>,
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
     nudged: Notify,
@@ -29,7 +31,7 @@ pub struct Sweep {
 
 impl Sweep {
     /// A sweep over these stores.
-    pub fn new(ledger: Arc<dyn Ledger>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(ledger: Arc<dyn Books>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
         Self { ledger, queue, clock, nudged: Notify::new(), pace: Pace::new(PERIOD, 0) }
     }
 
@@ -58,26 +60,29 @@ impl Sweep {
             tokio::select! {
                 () = cancel.cancelled() => {}
                 () = self.nudged.notified() => {}
+                _ = self.queue.woken() => {}
                 () = tokio::time::sleep(pace.wait()) => {}
             }
         }
         Ok(())
     }
 
-    /// One sweep: takes back leases that ran out, and rings for tasks that are ready.
+    /// One sweep: takes back leases that ran out, releases tasks that are ready, and rings for them.
     ///
     /// # Errors
     /// What ledger or queue say; the next sweep starts from the ledger again.
     pub async fn tick(&self) -> Result<()> {
         let now = self.clock.now();
-        for key in self.ledger.expire(now).await? {
+        for key in self.ledger.expire(Patience::EMBEDDED, now).await? {
             tracing::warn!(job = %key.job, task = %key.task, "a lease ran out");
         }
-        for lane in Lane::ALL {
-            for (key, _) in self.ledger.ready(&[lane], now, RINGS).await? {
-                self.queue.ring(lane, &key).await?;
-            }
-        }
-        Ok(())
+        let before = Timestamp(now.0.saturating_sub(UNHEARD.as_millis() as i64));
+        self.queue.ring(&self.ledger.unheard(before, RINGS, now).await?).await?;
+        self.queue.ring(&self.ledger.release(RINGS, now, &all).await?).await
     }
+}
+
+/// Everything in the order in which it comes.
+fn all(view: &View) -> Vec<TaskKey> {
+    view.candidates.iter().map(|candidate| candidate.key.clone()).collect()
 }

@@ -7,5 +7,5 @@ pub mod ledger;
 pub mod queue;
 mod resolve;
 
-pub use resolve::{Urls, open};
+pub use resolve::{Migrated, Urls, migrate, open};
 pub use shared::ports::Stores;

@@ -7,17 +7,22 @@ use std::{
 
 use shared::{
     Error, Result,
-    ports::{Blobs, Ledger, Queue, Stores},
+    ports::{Blobs, Books, Queue, Stores},
 };
 
-use crate::{blobs::DirectoryBlobs, ledger::SqliteLedger, queue::MemoryQueue};
+use crate::{
+    blobs::DirectoryBlobs,
+    ledger::{PostgresLedger, SqliteLedger},
+    queue::MemoryQueue,
+};
 
 /// Where the three stores are.
 ///
 /// A path in a URL is taken as it stands: nothing in it is percent-decoded, and `?` and `#` are letters like others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Urls {
-    /// `sqlite:///absolute/path/ledger.db`, or `sqlite::memory:` for a ledger that lives as long as the process.
+    /// `sqlite:///absolute/path/ledger.db`, `sqlite::memory:` for a ledger that lives as long as the process, or
+    /// `postgres://user:password@host:5432/database?connections=10`, whose tables [`migrate`] makes.
     pub ledger: String,
     /// `memory:`.
     pub queue: String,
@@ -38,15 +43,48 @@ pub async fn open(urls: &Urls) -> Result<Stores> {
     })
 }
 
-async fn open_ledger(url: &str) -> Result<Arc<dyn Ledger>> {
-    let known = "sqlite:///path/ledger.db, sqlite::memory:";
+const LEDGERS: &str = "sqlite:///path/ledger.db, sqlite::memory:, postgres://user:password@host:5432/database";
+
+async fn open_ledger(url: &str) -> Result<Arc<dyn Books>> {
     if url == "sqlite::memory:" {
         return Ok(Arc::new(SqliteLedger::in_memory().await?));
     }
+    if is_postgres(url) {
+        return Ok(Arc::new(PostgresLedger::open(url).await?));
+    }
     match url.strip_prefix("sqlite://").and_then(absolute) {
         Some(path) => Ok(Arc::new(SqliteLedger::open(&path).await?)),
-        None => Err(unknown("ledger", url, known)),
+        None => Err(unknown("ledger", url, LEDGERS)),
     }
+}
+
+/// What a migration did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Migrated {
+    /// Version of the ledger's tables before; 0 when it had none.
+    pub before: i64,
+    /// Version of the ledger's tables now.
+    pub after: i64,
+}
+
+/// Brings the tables of the ledger at the URL `ledger` to the version of this program. Programs of other versions refuse the ledger
+/// afterwards, and several that migrate at once do it one after the other.
+///
+/// # Errors
+/// As [`open`] does; when the tables are newer than this program; what the database says.
+pub async fn migrate(ledger: &str) -> Result<Migrated> {
+    if is_postgres(ledger) {
+        let (before, after) = PostgresLedger::migrate(ledger).await?;
+        return Ok(Migrated { before, after });
+    }
+    match ledger.strip_prefix("sqlite://").and_then(absolute) {
+        Some(path) => SqliteLedger::migrate(&path).await.map(|(before, after)| Migrated { before, after }),
+        None => Err(unknown("ledger", ledger, LEDGERS)),
+    }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 fn open_queue(url: &str) -> Result<Arc<dyn Queue>> {
@@ -102,7 +140,7 @@ mod tests {
     #[tokio::test]
     async fn unknown_urls_name_what_is_known_and_keep_the_password() {
         let refused = [
-            open_ledger("postgres://me:secret@host/farm").await.err(),
+            open_ledger("mysql://me:secret@host/farm").await.err(),
             open_ledger("sqlite://relative.db").await.err(),
             open_queue("amqp://me:secret@host").err(),
             open_blobs("s3://bucket").await.err(),

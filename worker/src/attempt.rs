@@ -5,7 +5,7 @@ use std::pin::pin;
 use shared::{
     Error, Result, TaskKind, TaskState, Verdict,
     error::Cause,
-    ports::{BlobKey, Lease},
+    ports::{BlobKey, Lease, Patience},
 };
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
@@ -71,7 +71,7 @@ async fn make(work: &Work<'_>) -> Result<()> {
     }
 }
 
-/// The result counts from here on; then those who waited for it are rung for.
+/// The result counts from here on; then a coordinator is woken for those who waited for it.
 async fn commit(worker: &Worker, lease: &Lease) -> Result<()> {
     let ports = &worker.ports;
     worker.watch.at(Moment::BeforeCommit, lease).await;
@@ -84,9 +84,7 @@ async fn commit(worker: &Worker, lease: &Lease) -> Result<()> {
     };
     tracing::info!(readied = readied.len(), "done");
     worker.watch.at(Moment::AfterCommit, lease).await;
-    for (key, kind) in readied {
-        ports.queue.ring(kind.lane(), &key).await?;
-    }
+    ports.queue.wake().await?;
     if let Err(error) = tidy(worker, lease).await {
         tracing::warn!(%error, "blobs that nobody needs any more were not removed");
     }
@@ -111,9 +109,9 @@ async fn ended(worker: &Worker, lease: &Lease, error: &Error) -> Result<()> {
     let ports = &worker.ports;
     let told = if error.verdict() == Verdict::Stop {
         tracing::info!(%error, "given back");
-        ports.ledger.give_back(lease).await.map(|()| TaskState::Ready)
+        ports.ledger.give_back(lease, ports.clock.now()).await.map(|()| TaskState::Ready)
     } else {
-        ports.ledger.fail(lease, error, ports.clock.now()).await
+        ports.ledger.fail(lease, error, Patience::EMBEDDED, ports.clock.now()).await
     };
     match told {
         Ok(TaskState::Failed) => tracing::error!(%error, "failed for good"),
@@ -122,7 +120,7 @@ async fn ended(worker: &Worker, lease: &Lease, error: &Error) -> Result<()> {
         Err(error) if error.cause() == Cause::LeaseLost => lost(&error),
         Err(unanswered) => return Err(unanswered),
     }
-    Ok(())
+    ports.queue.wake().await
 }
 
 /// Somebody else has the task, or its job is over.

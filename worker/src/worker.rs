@@ -3,9 +3,9 @@
 use std::{path::Path, sync::Arc};
 
 use shared::{
-    Clock, Error, Result, TaskKey,
+    Clock, Error, Reach, Result,
     pace::Pace,
-    ports::{Bell, Blobs, Ledger, Listener, Model, Queue},
+    ports::{Bell, Blobs, Books, Listener, Model, Queue},
     task::Lane,
 };
 use tokio_util::sync::CancellationToken;
@@ -18,14 +18,11 @@ use crate::{
     work::SCRATCH,
 };
 
-/// Ready tasks that a look considers. Others may be faster with the first ones.
-const LOOK: u32 = 16;
-
 /// What a worker needs of the world.
 #[derive(Clone)]
 pub struct Ports {
     /// The truth about tasks.
-    pub ledger: Arc<dyn Ledger>,
+    pub ledger: Arc<dyn Books>,
     /// The bell.
     pub queue: Arc<dyn Queue>,
     /// What tasks made.
@@ -41,13 +38,14 @@ pub struct Worker {
     pub(crate) settings: Settings,
     pub(crate) watch: Arc<dyn Watch>,
     pub(crate) renderers: Renderers,
-    lanes: Vec<Lane>,
+    reach: Reach,
 }
 
 impl Worker {
     /// A worker for tasks of these lanes.
-    pub fn new(ports: Ports, model: Arc<dyn Model>, lanes: Vec<Lane>, settings: Settings) -> Self {
-        Self { ports, model, settings, watch: Arc::new(Unwatched), renderers: Renderers::default(), lanes }
+    pub fn new(ports: Ports, model: Arc<dyn Model>, lanes: &[Lane], settings: Settings) -> Self {
+        let reach = Reach::plain(lanes);
+        Self { ports, model, settings, watch: Arc::new(Unwatched), renderers: Renderers::default(), reach }
     }
 
     /// Tells `watch` of each moment of each attempt.
@@ -68,7 +66,7 @@ impl Worker {
         loop {
             // Listening before looking: a ring between the two is heard afterwards.
             if listener.is_none() && !deaf {
-                listener = self.ports.queue.listen(&self.lanes).await.inspect_err(warn("listen")).ok();
+                listener = self.ports.queue.listen(&self.reach.routes()).await.inspect_err(warn("listen")).ok();
             }
             while !cancel.is_cancelled() && self.look(&cancel).await.inspect_err(warn("look")).unwrap_or(false) {}
             let heard = tokio::select! {
@@ -82,10 +80,8 @@ impl Worker {
             };
             match heard {
                 Ok(bell) => {
-                    // Settled before the work: the claim decides, and from then on the lease says who has the task.
-                    let key = bell.key.clone();
+                    // Settled before the work: the ledger decides, and from then on the lease says who has the task.
                     settle(&mut listener, bell).await;
-                    let _ = self.take(&key, &cancel).await.inspect_err(warn("claim"));
                 }
                 Err(error) => {
                     warn("hear")(&error);
@@ -105,19 +101,8 @@ impl Worker {
     }
 
     async fn look(&self, cancel: &CancellationToken) -> Result<bool> {
-        let ready = self.ports.ledger.ready(&self.lanes, self.ports.clock.now(), LOOK).await?;
-        for (key, _) in ready {
-            if self.take(&key, cancel).await? {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    /// Claims a task and works on it; whether it was there to be claimed.
-    async fn take(&self, key: &TaskKey, cancel: &CancellationToken) -> Result<bool> {
         let Settings { id, term, .. } = &self.settings;
-        match self.ports.ledger.claim(key, id, *term, self.ports.clock.now()).await? {
+        match self.ports.ledger.take(id, &self.reach, &[], *term, self.ports.clock.now()).await? {
             Some(lease) => attempt::run(self, &lease, cancel).await.map(|()| true),
             None => Ok(false),
         }

@@ -4,10 +4,10 @@ use std::{sync::Arc, task::Poll, time::Duration};
 
 use coordinator::{Draft, Sweep, draft, submit};
 use shared::{
-    Clock as _, Error, TaskKey, Timestamp,
+    Clock as _, Error, Route, TaskKey, Timestamp,
     clock::ManualClock,
     pace::Pace,
-    ports::{Listener, WorkerId},
+    ports::{Listener, Patience, WorkerId},
     task::Lane,
 };
 use tokio_util::sync::CancellationToken;
@@ -46,7 +46,7 @@ impl Swept {
     }
 
     async fn listener(&self) -> Box<dyn Listener> {
-        self.farm.stores.queue.listen(&[Lane::Render]).await.unwrap()
+        self.farm.stores.queue.listen(&[Route::plain(Lane::Render)]).await.unwrap()
     }
 }
 
@@ -82,6 +82,9 @@ async fn a_ring_that_was_lost_is_repeated() {
     for _ in 0..3 {
         swept.sweep.tick().await.unwrap();
         assert_eq!(ringing(listener.as_mut()).await, Some(swept.prepare()), "heard, but nobody claimed");
+        swept.sweep.tick().await.unwrap();
+        assert_eq!(ringing(listener.as_mut()).await, None, "the ring may still be heard");
+        swept.clock.advance(Duration::from_millis(2001));
     }
 }
 
@@ -103,7 +106,13 @@ async fn a_failed_task_rings_when_its_wait_is_over() {
     let swept = swept().await;
     let mut listener = swept.listener().await;
     let lease = swept.claim().await;
-    swept.farm.stores.ledger.fail(&lease, &Error::world("disk full"), swept.clock.now()).await.unwrap();
+    swept
+        .farm
+        .stores
+        .ledger
+        .fail(&lease, &Error::world("disk full"), Patience::EMBEDDED, swept.clock.now())
+        .await
+        .unwrap();
     swept.sweep.tick().await.unwrap();
     assert_eq!(ringing(listener.as_mut()).await, None);
     swept.clock.advance(Duration::from_secs(1));
@@ -122,6 +131,7 @@ async fn the_loop_sweeps_at_once_when_nudged_and_until_it_is_stopped() {
             let bell = listener.next().await.unwrap();
             assert_eq!(bell.key, swept.prepare());
             listener.settle(bell).await.unwrap();
+            swept.clock.advance(Duration::from_millis(2001));
             swept.sweep.nudge();
         }
         cancel.cancel();

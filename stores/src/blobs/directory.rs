@@ -2,9 +2,10 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write as _},
+    io::{self, Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use async_trait::async_trait;
@@ -238,6 +239,37 @@ impl Blobs for DirectoryBlobs {
     async fn remove(&self, prefix: &str) -> Result<u64> {
         let prefix = prefix.to_owned();
         self.with(move |inner| inner.remove(&prefix)).await
+    }
+
+    /// A directory has no URLs for others.
+    async fn link(&self, _: &BlobKey, _: Duration) -> Result<Option<String>> {
+        Ok(None)
+    }
+
+    async fn get_range(&self, key: &BlobKey, from: u64, to: u64) -> Result<Vec<u8>> {
+        let key = key.clone();
+        self.with(move |inner| {
+            let read = || {
+                let mut file = File::open(inner.path(&key))?;
+                file.seek(io::SeekFrom::Start(from))?;
+                let mut bytes = Vec::new();
+                file.take(to.saturating_sub(from)).read_to_end(&mut bytes)?;
+                Ok(bytes)
+            };
+            read().map_err(|e| failure("read", &key, &inner.root, e))
+        })
+        .await
+    }
+
+    async fn ping(&self) -> Result<()> {
+        self.with(|inner| {
+            let there = fs::metadata(&inner.root)
+                .and_then(|found| if found.is_dir() { Ok(()) } else { Err(io::ErrorKind::NotADirectory.into()) });
+            there.map_err(|e| {
+                Error::unreachable(format!("the blob store in {} does not answer", inner.root.display())).from_source(e)
+            })
+        })
+        .await
     }
 }
 

@@ -7,16 +7,15 @@ use std::{
 
 use async_trait::async_trait;
 use shared::{
-    Error, Result, TaskKey,
-    ports::{Bell, Listener, Queue},
-    task::Lane,
+    Error, Result, Route, TaskKey,
+    ports::{Bell, Listener, Queue, queue::DeadLetter},
 };
 use tokio::sync::Notify;
 
-/// Rings that wait in a lane before further ones are dropped; the coordinator's sweep rings again.
+/// Rings that wait on a route before further ones are dropped; the coordinator rings again.
 pub const MOST_RINGS: usize = 1024;
 
-/// A queue in memory: bounded, without duplicates, first come, first served over the lanes of a listener.
+/// A queue in memory: bounded, without duplicates, first come, first served over the routes of a listener.
 #[derive(Clone, Default)]
 pub struct MemoryQueue {
     inner: Arc<Inner>,
@@ -24,13 +23,14 @@ pub struct MemoryQueue {
 
 #[derive(Default)]
 struct Inner {
-    lanes: Mutex<Lanes>,
+    routes: Mutex<Routes>,
     rung: Notify,
+    woken: Notify,
 }
 
 #[derive(Default)]
-struct Lanes {
-    waiting: BTreeMap<Lane, Waiting>,
+struct Routes {
+    waiting: BTreeMap<Route, Waiting>,
     rings: u64,
 }
 
@@ -49,14 +49,14 @@ impl MemoryQueue {
 
 impl Inner {
     /// No code panics while it holds the lock, and every change is complete before it is let go.
-    fn lock(&self) -> MutexGuard<'_, Lanes> {
-        self.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Routes> {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Lanes {
-    fn ring(&mut self, lane: Lane, key: &TaskKey) -> bool {
-        let waiting = self.waiting.entry(lane).or_default();
+impl Routes {
+    fn ring(&mut self, route: &Route, key: &TaskKey) -> bool {
+        let waiting = self.waiting.entry(route.clone()).or_default();
         if waiting.bells.len() >= MOST_RINGS || !waiting.keys.insert(key.clone()) {
             return false;
         }
@@ -65,38 +65,68 @@ impl Lanes {
         true
     }
 
-    /// The bell that waited longest in any of `lanes`.
-    fn take(&mut self, lanes: &[Lane]) -> Option<(Lane, Bell)> {
-        let first = |lane: &Lane| Some((self.waiting.get(lane)?.bells.front()?.tag, *lane));
-        let (_, lane) = lanes.iter().filter_map(first).min()?;
-        let waiting = self.waiting.get_mut(&lane)?;
+    /// The bell that waited longest on any of `routes`.
+    fn take(&mut self, routes: &[Route]) -> Option<(Route, Bell)> {
+        let first = |route| Some((self.waiting.get(route)?.bells.front()?.tag, route));
+        let (_, route) = routes.iter().filter_map(first).min()?;
+        let waiting = self.waiting.get_mut(route)?;
         let bell = waiting.bells.pop_front()?;
         waiting.keys.remove(&bell.key);
-        Some((lane, bell))
+        Some((route.clone(), bell))
     }
 }
 
 #[async_trait]
 impl Queue for MemoryQueue {
-    async fn ring(&self, lane: Lane, key: &TaskKey) -> Result<()> {
-        if self.inner.lock().ring(lane, key) {
+    async fn ring(&self, rings: &[(Route, TaskKey)]) -> Result<()> {
+        let mut routes = self.inner.lock();
+        let rung = rings.iter().fold(false, |rung, (route, key)| routes.ring(route, key) || rung);
+        drop(routes);
+        if rung {
             self.inner.rung.notify_waiters();
         }
         Ok(())
     }
 
-    async fn listen(&self, lanes: &[Lane]) -> Result<Box<dyn Listener>> {
-        if lanes.is_empty() {
-            return Err(Error::order("a listener needs at least one lane"));
+    async fn listen(&self, routes: &[Route]) -> Result<Box<dyn Listener>> {
+        if routes.is_empty() {
+            return Err(Error::order("a listener needs at least one route"));
         }
-        Ok(Box::new(MemoryListener { inner: self.inner.clone(), lanes: lanes.to_vec(), unsettled: Vec::new() }))
+        Ok(Box::new(MemoryListener { inner: self.inner.clone(), routes: routes.to_vec(), unsettled: Vec::new() }))
+    }
+
+    async fn wake(&self) -> Result<()> {
+        self.inner.woken.notify_one();
+        Ok(())
+    }
+
+    async fn woken(&self) -> Result<()> {
+        self.inner.woken.notified().await;
+        Ok(())
+    }
+
+    /// Always none: a ring in memory is never a message that somebody else wrote.
+    async fn dead_letters(&self, _: u32) -> Result<Vec<DeadLetter>> {
+        Ok(Vec::new())
+    }
+
+    async fn replay_dead_letters(&self) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn purge_dead_letters(&self) -> Result<u64> {
+        Ok(0)
+    }
+
+    async fn ping(&self) -> Result<()> {
+        Ok(())
     }
 }
 
 struct MemoryListener {
     inner: Arc<Inner>,
-    lanes: Vec<Lane>,
-    unsettled: Vec<(Lane, Bell)>,
+    routes: Vec<Route>,
+    unsettled: Vec<(Route, Bell)>,
 }
 
 #[async_trait]
@@ -106,9 +136,9 @@ impl Listener for MemoryListener {
             // Made before looking: `notify_waiters` wakes every wait that exists, polled or not, so a ring between the
             // look and the wait is not missed.
             let rung = self.inner.rung.notified();
-            let taken = self.inner.lock().take(&self.lanes);
-            if let Some((lane, bell)) = taken {
-                self.unsettled.push((lane, bell.clone()));
+            let taken = self.inner.lock().take(&self.routes);
+            if let Some((route, bell)) = taken {
+                self.unsettled.push((route, bell.clone()));
                 return Ok(bell);
             }
             rung.await;
@@ -127,11 +157,11 @@ impl Drop for MemoryListener {
         if self.unsettled.is_empty() {
             return;
         }
-        let mut lanes = self.inner.lock();
-        for (lane, bell) in self.unsettled.drain(..) {
-            lanes.ring(lane, &bell.key);
+        let mut routes = self.inner.lock();
+        for (route, bell) in self.unsettled.drain(..) {
+            routes.ring(&route, &bell.key);
         }
-        drop(lanes);
+        drop(routes);
         self.inner.rung.notify_waiters();
     }
 }

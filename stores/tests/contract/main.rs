@@ -27,6 +27,10 @@ mod keepers {
     mod sqlite_in_memory {
         crate::ledger::contract!(crate::ledger::SqliteInMemory);
     }
+    mod postgres {
+        crate::ledger::contract!(crate::ledger::Postgres);
+        crate::ledger::lasting!(crate::ledger::Postgres);
+    }
     mod memory_queue {
         crate::queue::contract!(crate::queue::Memory);
     }

@@ -4,8 +4,10 @@
 //! A service that is not installed ends the test with a message that names the package; no test of the farm passes without it.
 
 mod child;
+mod postgres;
 mod rabbit;
 mod s3;
 
+pub use postgres::{Postgres, own_postgres, postgres};
 pub use rabbit::{Rabbit, own_rabbit, rabbit};
 pub use s3::{S3, Weather, own_s3, s3};

@@ -5,11 +5,10 @@ use std::{
 
 use async_trait::async_trait;
 use shared::{
-    Error, Fps, JobId, Order, Plan, Shape, TaskKey, TaskKind, TaskState, Timestamp,
+    Error, Fps, JobId, Order, Plan, Shape, TaskKey, TaskState, Terms, Timestamp,
     clock::ManualClock,
     job::{Input, Settings},
-    ports::{Job, Progress, Submitted, Task, WorkerId},
-    task::Lane,
+    ports::{Job, Patience, Progress, Submitted, Task, WorkerId},
 };
 
 use super::*;
@@ -59,7 +58,7 @@ fn lease(until: Timestamp) -> Lease {
     };
     let node = Plan::new(shape).unwrap().tasks[0].clone();
     let key = TaskKey { job: order.job_id(), task: node.id.clone() };
-    Lease { key, attempt: 1, worker: WorkerId("w".into()), until, node, order, inputs: vec![] }
+    Lease { key, attempt: 1, worker: WorkerId("w".into()), until, node, order, terms: Terms::default(), inputs: vec![] }
 }
 
 #[tokio::test]
@@ -94,8 +93,8 @@ async fn a_renewal_that_never_ends_takes_the_lease_at_the_end_of_its_term() {
 
 #[async_trait]
 impl Ledger for Scripted {
-    async fn renew(&self, _: &Lease, until: Timestamp, frames_done: u64) -> Result<Renewal> {
-        self.asked.lock().unwrap().push((until, frames_done));
+    async fn renew(&self, _: &Lease, pulse: &Pulse, until: Timestamp, _: Timestamp) -> Result<Renewal> {
+        self.asked.lock().unwrap().push((until, pulse.frames_done));
         self.clock.advance(TERM / 3);
         let answer = self.answers.lock().unwrap().pop_front();
         match answer {
@@ -104,7 +103,7 @@ impl Ledger for Scripted {
         }
     }
 
-    async fn submit(&self, _: &Order, _: &Plan, _: Timestamp) -> Result<Submitted> {
+    async fn submit(&self, _: &Order, _: &Terms, _: &Plan, _: Timestamp) -> Result<Submitted> {
         unreachable!()
     }
 
@@ -120,39 +119,39 @@ impl Ledger for Scripted {
         unreachable!()
     }
 
-    async fn ready(&self, _: &[Lane], _: Timestamp, _: u32) -> Result<Vec<(TaskKey, TaskKind)>> {
-        unreachable!()
-    }
-
     async fn claim(&self, _: &TaskKey, _: &WorkerId, _: Duration, _: Timestamp) -> Result<Option<Lease>> {
         unreachable!()
     }
 
-    async fn complete(&self, _: &Lease, _: Timestamp) -> Result<Vec<(TaskKey, TaskKind)>> {
+    async fn complete(&self, _: &Lease, _: Timestamp) -> Result<Vec<TaskKey>> {
         unreachable!()
     }
 
-    async fn fail(&self, _: &Lease, _: &Error, _: Timestamp) -> Result<TaskState> {
+    async fn fail(&self, _: &Lease, _: &Error, _: Patience, _: Timestamp) -> Result<TaskState> {
         unreachable!()
     }
 
-    async fn give_back(&self, _: &Lease) -> Result<()> {
+    async fn give_back(&self, _: &Lease, _: Timestamp) -> Result<()> {
         unreachable!()
     }
 
-    async fn expire(&self, _: Timestamp) -> Result<Vec<TaskKey>> {
+    async fn expire(&self, _: Patience, _: Timestamp) -> Result<Vec<TaskKey>> {
         unreachable!()
     }
 
-    async fn reclaim(&self, _: &JobId) -> Result<Vec<TaskKey>> {
+    async fn reclaim(&self, _: &JobId, _: Timestamp) -> Result<Vec<TaskKey>> {
         unreachable!()
     }
 
-    async fn cancel(&self, _: &JobId, _: Timestamp) -> Result<bool> {
+    async fn cancel(&self, _: &JobId, _: Option<&str>, _: Timestamp) -> Result<bool> {
         unreachable!()
     }
 
-    async fn revive(&self, _: &JobId) -> Result<bool> {
+    async fn ping(&self) -> Result<()> {
+        unreachable!()
+    }
+
+    async fn revive(&self, _: &JobId, _: Timestamp) -> Result<bool> {
         unreachable!()
     }
 }

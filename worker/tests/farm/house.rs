@@ -8,11 +8,11 @@ use std::{
 };
 
 use shared::{
-    Clock as _, Fps, JobId, JobState, Order, Plan, Shape, TaskState, Timestamp,
+    Clock as _, Fps, JobId, JobState, Order, Plan, Shape, TaskState, Terms, Timestamp,
     clock::ManualClock,
     digest::sha256,
     job::{Input, Settings},
-    ports::{BlobKey, Stores, Task, WorkerId},
+    ports::{BlobKey, Patience, Stores, Task, WorkerId, schedule::View},
     task::Lane,
 };
 use stores::Urls;
@@ -47,7 +47,7 @@ impl House {
         for (name, bytes) in [("portrait", portrait()), ("audio", tone())] {
             stores.blobs.put(&BlobKey::input(&job, name).unwrap(), &bytes).await.unwrap();
         }
-        stores.ledger.submit(&order, &Plan::new(order.shape).unwrap(), clock.now()).await.unwrap();
+        stores.ledger.submit(&order, &Terms::default(), &Plan::new(order.shape).unwrap(), clock.now()).await.unwrap();
         Self { stores, clock, script: Arc::default(), job, dir }
     }
 
@@ -60,7 +60,7 @@ impl House {
         let mut settings = worker::Settings::new(WorkerId(name.into()), scratch);
         // Rings alone move the farm in these tests: nobody looks on his own.
         (settings.term, settings.period) = (term, Duration::from_hours(1));
-        Worker::new(ports, Arc::new(Checksums(self.script.clone())), lanes.to_vec(), settings)
+        Worker::new(ports, Arc::new(Checksums(self.script.clone())), lanes, settings)
     }
 
     /// A worker that does everything.
@@ -70,13 +70,31 @@ impl House {
 
     /// Works until nothing is ready.
     pub(crate) async fn work(&self, worker: &Worker) {
-        while worker.tick().await.unwrap() {}
+        self.release().await;
+        while worker.tick().await.unwrap() {
+            self.release().await;
+        }
+    }
+
+    /// What a coordinator does: everything that is ready is released and rung for.
+    pub(crate) async fn release(&self) {
+        let all = |view: &View| view.candidates.iter().map(|candidate| candidate.key.clone()).collect();
+        let released = self.stores.ledger.release(100, self.clock.now(), &all).await.unwrap();
+        self.stores.queue.ring(&released).await.unwrap();
+    }
+
+    /// A coordinator that is woken and never looks on its own.
+    pub(crate) async fn coordinate(&self) {
+        loop {
+            self.release().await;
+            self.stores.queue.woken().await.unwrap();
+        }
     }
 
     /// Lets every lease run out.
     pub(crate) async fn expire(&self) {
         self.clock.advance(TERM + Duration::from_millis(1));
-        self.stores.ledger.expire(self.clock.now()).await.unwrap();
+        self.stores.ledger.expire(Patience::EMBEDDED, self.clock.now()).await.unwrap();
     }
 
     /// The job's state, and why it failed.

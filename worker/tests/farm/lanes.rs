@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{JobState, TaskKind, ports::WorkerId, task::Lane};
+use shared::{Clock as _, JobState, Reach, TaskKind, ports::WorkerId, task::Lane};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -22,7 +22,11 @@ async fn run(house: &House, lanes: &[&[Lane]]) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), ended).await.expect("rings keep the farm going");
+    let ended = tokio::time::timeout(Duration::from_mins(1), ended);
+    tokio::select! {
+        ended = ended => ended.expect("rings keep the farm going"),
+        () = house.coordinate() => unreachable!("a coordinator does not end"),
+    }
     cancel.cancel();
     while let Some(ended) = workers.join_next().await {
         ended.unwrap().unwrap();
@@ -52,10 +56,9 @@ async fn a_stitcher_leaves_render_tasks_alone() {
     let house = House::new().await;
     let stitcher = house.worker_of("stitcher", &[Lane::Stitch], TERM);
     assert!(!stitcher.tick().await.unwrap());
-    let id = WorkerId("by hand".into());
-    let ready = house.stores.ledger.ready(&Lane::ALL, shared::Timestamp(i64::MAX), 9).await.unwrap();
-    assert_eq!(ready.len(), 1);
-    assert_eq!(ready[0].1, TaskKind::Prepare);
-    let claim = house.stores.ledger.claim(&ready[0].0, &id, TERM, shared::Timestamp(i64::MAX)).await.unwrap();
-    assert!(claim.is_some());
+    house.release().await;
+    assert!(!stitcher.tick().await.unwrap());
+    let (id, now) = (WorkerId("by hand".into()), house.clock.now());
+    let lease = house.stores.ledger.take(&id, &Reach::plain(&Lane::ALL), &[], TERM, now).await.unwrap();
+    assert_eq!(lease.unwrap().node.kind, TaskKind::Prepare);
 }

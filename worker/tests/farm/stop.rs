@@ -22,8 +22,10 @@ async fn a_stopped_worker_gives_its_task_back_and_its_clips_stay() {
         house.script.began.notified().await;
         cancel.cancel();
     };
-    let (ended, ()) = tokio::join!(worker.run(cancel.clone()), stop);
-    ended.unwrap();
+    tokio::select! {
+        (ended, ()) = async { tokio::join!(worker.run(cancel.clone()), stop) } => ended.unwrap(),
+        () = house.coordinate() => unreachable!("a coordinator does not end"),
+    }
     let task = house.task("segment-0-00001").await;
     assert_eq!((task.state, task.failures, task.attempt), (TaskState::Ready, 0, 1));
     assert_eq!(*house.script.rendered.lock().unwrap(), [0, 4, 8]);
@@ -49,7 +51,7 @@ async fn a_cancelled_job_is_left_at_the_next_step() {
     let worker = house.worker_of("left", &Lane::ALL, Duration::from_millis(30));
     let cancel = async {
         house.script.began.notified().await;
-        house.stores.ledger.cancel(&house.job, shared::Timestamp(1)).await.unwrap();
+        house.stores.ledger.cancel(&house.job, None, shared::Timestamp(1)).await.unwrap();
     };
     let ((), ()) = tokio::join!(house.work(&worker), cancel);
     assert_eq!(house.ended().await.0, JobState::Cancelled);

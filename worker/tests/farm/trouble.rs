@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use shared::{Frames, JobState, Plan, TaskId, TaskKind, TaskNode, TaskState, ports::BlobKey};
+use shared::{Frames, JobState, Plan, TaskId, TaskKind, TaskNode, TaskState, Terms, ports::BlobKey};
 
 use super::house::{House, order};
 
@@ -71,8 +71,8 @@ async fn a_bridge_is_refused_with_its_reason() {
     let mut plan = Plan::new(order.shape).unwrap();
     let kind = TaskKind::Bridge { seam: 0, frames: Frames::new(4, 8) };
     plan.tasks.push(TaskNode { id: TaskId::of(&kind), kind, needs: vec![] });
-    house.stores.ledger.cancel(&house.job, shared::Timestamp(2)).await.unwrap();
-    house.stores.ledger.submit(&order, &plan, shared::Timestamp(3)).await.unwrap();
+    house.stores.ledger.cancel(&house.job, None, shared::Timestamp(2)).await.unwrap();
+    house.stores.ledger.submit(&order, &Terms::default(), &plan, shared::Timestamp(3)).await.unwrap();
     let worker = house.worker("only");
     house.work(&worker).await;
     let job = house.stores.ledger.job(&order.job_id()).await.unwrap().unwrap();

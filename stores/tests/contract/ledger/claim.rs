@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    TaskState, Timestamp,
-    ports::{Lease, Renewal},
-    task::Lane,
+    TaskState, Terms, Timestamp,
+    ports::{Lease, Patience, Renewal},
 };
 
-use super::farm::{Farm, NOW, TERM, key, order, plan, worker};
+use super::farm::{Farm, NOW, TERM, frames, key, order, plan, worker};
 
 pub(crate) async fn a_claim_gives_all_that_is_needed(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
@@ -24,6 +23,7 @@ pub(crate) async fn a_claim_gives_all_that_is_needed(farm: &impl Farm) {
         until: Timestamp(NOW).after(TERM),
         node,
         order: order(10),
+        terms: Terms::default(),
         inputs,
     };
     assert_eq!(lease, expected);
@@ -42,27 +42,22 @@ pub(crate) async fn of_two_claims_one_wins(farm: &impl Farm) {
     assert_eq!(usize::from(a.unwrap().is_some()) + usize::from(b.unwrap().is_some()), 1);
 }
 
-/// One worker's life: look, claim what is there, until there is nothing.
-async fn claim_all(farm: &impl Farm, name: String) -> Vec<(String, u32)> {
+/// One worker's life: take the best there is, until there is nothing.
+async fn take_all(farm: &impl Farm, name: String) -> Vec<(String, u32)> {
     let mut got = Vec::new();
-    loop {
-        let ready = farm.ledger().ready(&Lane::ALL, Timestamp(NOW), 7).await.unwrap();
-        if ready.is_empty() {
-            return got;
-        }
-        for (key, _) in ready {
-            let lease = farm.ledger().claim(&key, &worker(&name), TERM, Timestamp(NOW)).await.unwrap();
-            got.extend(lease.map(|lease| (lease.key.to_string(), lease.attempt)));
-        }
+    while let Some(lease) = farm.take(&name, NOW).await {
+        got.push((lease.key.to_string(), lease.attempt));
     }
+    got
 }
 
 pub(crate) async fn fifty_workers_share_two_hundred_tasks(farm: &impl Farm) {
     for frames in 1..=200 {
         farm.submit(frames, 1).await;
     }
+    assert_eq!(farm.release(NOW).await.len(), 200);
     // Fifty lives at once on this one task: every await is a place where another goes on.
-    let mut lives: Vec<_> = (0..50).map(|i| Box::pin(claim_all(farm, format!("worker-{i}")))).collect();
+    let mut lives: Vec<_> = (0..50).map(|i| Box::pin(take_all(farm, format!("worker-{i}")))).collect();
     let mut attempts = BTreeMap::new();
     let all = std::future::poll_fn(|context| {
         lives.retain_mut(|life| match life.as_mut().poll(context) {
@@ -86,8 +81,8 @@ pub(crate) async fn attempts_grow(farm: &impl Farm) {
     for attempt in 1..=4 {
         let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
         assert_eq!(lease.attempt, attempt);
-        farm.ledger().renew(&lease, lease.until, 1).await.unwrap();
-        farm.ledger().give_back(&lease).await.unwrap();
+        farm.ledger().renew(&lease, &frames(1), lease.until, Timestamp(NOW)).await.unwrap();
+        farm.ledger().give_back(&lease, Timestamp(NOW)).await.unwrap();
     }
     farm.claim(&job, "prepare", NOW).await.unwrap();
     let task = farm.task(&job, "prepare").await;
@@ -103,7 +98,7 @@ pub(crate) async fn only_ready_tasks_are_claimed(farm: &impl Farm) {
     let other = farm.submit(11, 1).await;
     farm.make(&other, "prepare").await;
     assert_eq!(farm.claim(&other, "prepare", NOW).await, None, "done");
-    farm.ledger().cancel(&other, Timestamp(NOW)).await.unwrap();
+    farm.ledger().cancel(&other, None, Timestamp(NOW)).await.unwrap();
     assert_eq!(farm.claim(&other, "segment-0-00000", NOW).await, None, "cancelled");
 }
 
@@ -111,17 +106,17 @@ pub(crate) async fn a_renewal_keeps_the_lease(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
     let later = lease.until.after(TERM);
-    assert_eq!(farm.ledger().renew(&lease, later, 3).await.unwrap(), Renewal::Kept);
-    assert_eq!(farm.ledger().expire(lease.until.after(TERM / 2)).await.unwrap(), []);
+    assert_eq!(farm.ledger().renew(&lease, &frames(3), later, Timestamp(NOW)).await.unwrap(), Renewal::Kept);
+    assert_eq!(farm.ledger().expire(Patience::EMBEDDED, lease.until.after(TERM / 2)).await.unwrap(), []);
     assert_eq!(farm.task(&job, "prepare").await.frames_done, 3);
 }
 
 pub(crate) async fn a_renewal_of_a_lost_lease_says_so(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
-    farm.ledger().expire(lease.until.after(TERM)).await.unwrap();
-    assert_eq!(farm.ledger().renew(&lease, lease.until, 1).await.unwrap(), Renewal::Lost);
+    farm.ledger().expire(Patience::EMBEDDED, lease.until.after(TERM)).await.unwrap();
+    assert_eq!(farm.ledger().renew(&lease, &frames(1), lease.until, Timestamp(NOW)).await.unwrap(), Renewal::Lost);
     let next = farm.claim(&job, "prepare", NOW).await.unwrap();
-    assert_eq!(farm.ledger().renew(&lease, lease.until, 1).await.unwrap(), Renewal::Lost);
-    assert_eq!(farm.ledger().renew(&next, next.until, 1).await.unwrap(), Renewal::Kept);
+    assert_eq!(farm.ledger().renew(&lease, &frames(1), lease.until, Timestamp(NOW)).await.unwrap(), Renewal::Lost);
+    assert_eq!(farm.ledger().renew(&next, &frames(1), next.until, Timestamp(NOW)).await.unwrap(), Renewal::Kept);
 }

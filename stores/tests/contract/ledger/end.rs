@@ -1,8 +1,11 @@
 //! Attempts that end well, and attempts that come too late.
 
-use shared::{Error, JobState, TaskState, Timestamp, ports::Renewal};
+use shared::{
+    Error, JobState, TaskState, Timestamp,
+    ports::{Patience, Renewal},
+};
 
-use super::farm::{Farm, NOW, TERM, assert_lost};
+use super::farm::{Farm, NOW, TERM, assert_lost, frames};
 
 pub(crate) async fn a_task_is_ready_when_all_its_needs_are_done(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
@@ -31,7 +34,7 @@ pub(crate) async fn the_film_ends_the_job(farm: &impl Farm) {
 pub(crate) async fn inputs_name_the_attempt_that_counts(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let first = farm.claim(&job, "prepare", NOW).await.unwrap();
-    farm.ledger().give_back(&first).await.unwrap();
+    farm.ledger().give_back(&first, Timestamp(NOW)).await.unwrap();
     farm.make(&job, "prepare").await;
     farm.make(&job, "segment-0-00000").await;
     let lease = farm.claim(&job, "segment-0-00001", NOW).await.unwrap();
@@ -42,16 +45,16 @@ pub(crate) async fn inputs_name_the_attempt_that_counts(farm: &impl Farm) {
 pub(crate) async fn a_late_attempt_is_refused_everywhere(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let late = farm.claim(&job, "prepare", NOW).await.unwrap();
-    farm.ledger().expire(late.until.after(TERM)).await.unwrap();
+    farm.ledger().expire(Patience::EMBEDDED, late.until.after(TERM)).await.unwrap();
     let next = farm.claim(&job, "prepare", NOW).await.unwrap();
     let before = farm.ledger().tasks(&job).await.unwrap();
     let ledger = farm.ledger();
     assert_lost(&ledger.complete(&late, Timestamp(NOW)).await.unwrap_err());
-    assert_lost(&ledger.fail(&late, &Error::world("x"), Timestamp(NOW)).await.unwrap_err());
-    assert_lost(&ledger.fail(&late, &Error::order("x"), Timestamp(NOW)).await.unwrap_err());
-    assert_lost(&ledger.fail(&late, &Error::stopped(), Timestamp(NOW)).await.unwrap_err());
-    assert_lost(&ledger.give_back(&late).await.unwrap_err());
-    assert_eq!(ledger.renew(&late, late.until, 5).await.unwrap(), Renewal::Lost);
+    assert_lost(&ledger.fail(&late, &Error::world("x"), Patience::EMBEDDED, Timestamp(NOW)).await.unwrap_err());
+    assert_lost(&ledger.fail(&late, &Error::order("x"), Patience::EMBEDDED, Timestamp(NOW)).await.unwrap_err());
+    assert_lost(&ledger.fail(&late, &Error::stopped(), Patience::EMBEDDED, Timestamp(NOW)).await.unwrap_err());
+    assert_lost(&ledger.give_back(&late, Timestamp(NOW)).await.unwrap_err());
+    assert_eq!(ledger.renew(&late, &frames(5), late.until, Timestamp(NOW)).await.unwrap(), Renewal::Lost);
     assert_eq!(farm.ledger().tasks(&job).await.unwrap(), before);
     assert_eq!(ledger.complete(&next, Timestamp(NOW)).await.unwrap().len(), 1);
 }
@@ -59,7 +62,7 @@ pub(crate) async fn a_late_attempt_is_refused_everywhere(farm: &impl Farm) {
 pub(crate) async fn a_task_given_back_counts_no_failure(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
-    farm.ledger().give_back(&lease).await.unwrap();
+    farm.ledger().give_back(&lease, Timestamp(NOW)).await.unwrap();
     let task = farm.task(&job, "prepare").await;
     assert_eq!((task.state, task.failures, task.error), (TaskState::Ready, 0, None));
     assert_eq!(farm.ready(NOW).await, ["prepare"]);
@@ -70,10 +73,10 @@ pub(crate) async fn a_done_task_takes_no_step(farm: &impl Farm) {
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
     farm.ledger().complete(&lease, Timestamp(NOW)).await.unwrap();
     assert_lost(&farm.ledger().complete(&lease, Timestamp(NOW)).await.unwrap_err());
-    assert_lost(&farm.ledger().fail(&lease, &Error::order("x"), Timestamp(NOW)).await.unwrap_err());
-    assert_lost(&farm.ledger().give_back(&lease).await.unwrap_err());
-    assert_eq!(farm.ledger().renew(&lease, lease.until, 5).await.unwrap(), Renewal::Lost);
-    assert_eq!(farm.ledger().reclaim(&job).await.unwrap(), []);
+    assert_lost(&farm.ledger().fail(&lease, &Error::order("x"), Patience::EMBEDDED, Timestamp(NOW)).await.unwrap_err());
+    assert_lost(&farm.ledger().give_back(&lease, Timestamp(NOW)).await.unwrap_err());
+    assert_eq!(farm.ledger().renew(&lease, &frames(5), lease.until, Timestamp(NOW)).await.unwrap(), Renewal::Lost);
+    assert_eq!(farm.ledger().reclaim(&job, Timestamp(NOW)).await.unwrap(), []);
     assert_eq!(farm.task(&job, "prepare").await.state, TaskState::Done);
     assert_eq!(farm.ready(NOW).await, ["segment-0-00000"]);
 }

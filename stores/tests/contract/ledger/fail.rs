@@ -4,7 +4,10 @@ use shared::{
     Error, JobState,
     TaskState::{self, Cancelled, Done, Failed},
     Timestamp,
-    ports::ledger::{MOST_FAILURES, back_off},
+    ports::{
+        Patience,
+        ledger::{MOST_FAILURES, back_off},
+    },
 };
 
 use super::farm::{Farm, NOW};
@@ -14,7 +17,8 @@ pub(crate) async fn a_failure_waits_before_the_next_attempt(farm: &impl Farm) {
     let mut now = NOW;
     for failures in 1..MOST_FAILURES {
         let lease = farm.claim(&job, "prepare", now).await.unwrap();
-        let state = farm.ledger().fail(&lease, &Error::world("disk full"), Timestamp(now)).await.unwrap();
+        let state =
+            farm.ledger().fail(&lease, &Error::world("disk full"), Patience::EMBEDDED, Timestamp(now)).await.unwrap();
         let task = farm.task(&job, "prepare").await;
         assert_eq!((state, task.state, task.failures), (TaskState::Ready, TaskState::Ready, failures));
         assert_eq!(task.error.as_deref(), Some("disk full"));
@@ -34,7 +38,11 @@ pub(crate) async fn the_last_failure_fails_the_job(farm: &impl Farm) {
     for failures in 1..=MOST_FAILURES {
         let lease = farm.claim(&job, "segment-0-00001", later * i64::from(failures)).await.unwrap();
         let now = Timestamp(later * i64::from(failures));
-        let state = farm.ledger().fail(&lease, &Error::world(format!("failure {failures}")), now).await.unwrap();
+        let state = farm
+            .ledger()
+            .fail(&lease, &Error::world(format!("failure {failures}")), Patience::EMBEDDED, now)
+            .await
+            .unwrap();
         assert_eq!(state, if failures == MOST_FAILURES { TaskState::Failed } else { TaskState::Ready });
     }
     let ended = farm.ledger().job(&job).await.unwrap().unwrap();
@@ -49,7 +57,7 @@ pub(crate) async fn an_error_may_allow_fewer_attempts(farm: &impl Farm) {
     for expected in [TaskState::Ready, TaskState::Failed] {
         let lease = farm.claim(&job, "prepare", i64::MAX).await.unwrap();
         let error = Error::world("frame 7 is not a number").at_most(2);
-        assert_eq!(farm.ledger().fail(&lease, &error, Timestamp(NOW)).await.unwrap(), expected);
+        assert_eq!(farm.ledger().fail(&lease, &error, Patience::EMBEDDED, Timestamp(NOW)).await.unwrap(), expected);
     }
 }
 
@@ -57,7 +65,10 @@ pub(crate) async fn a_wrong_order_fails_at_once(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
     let error = Error::order("speech.wav holds no audio").mend("choose another");
-    assert_eq!(farm.ledger().fail(&lease, &error, Timestamp(NOW)).await.unwrap(), TaskState::Failed);
+    assert_eq!(
+        farm.ledger().fail(&lease, &error, Patience::EMBEDDED, Timestamp(NOW)).await.unwrap(),
+        TaskState::Failed
+    );
     let ended = farm.ledger().job(&job).await.unwrap().unwrap();
     assert_eq!(ended.error.as_deref(), Some("speech.wav holds no audio (choose another)"));
     let task = farm.task(&job, "prepare").await;
@@ -67,7 +78,10 @@ pub(crate) async fn a_wrong_order_fails_at_once(farm: &impl Farm) {
 pub(crate) async fn a_stop_gives_the_task_back(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
-    assert_eq!(farm.ledger().fail(&lease, &Error::stopped(), Timestamp(NOW)).await.unwrap(), TaskState::Ready);
+    assert_eq!(
+        farm.ledger().fail(&lease, &Error::stopped(), Patience::EMBEDDED, Timestamp(NOW)).await.unwrap(),
+        TaskState::Ready
+    );
     assert_eq!(farm.task(&job, "prepare").await.failures, 0);
     assert_eq!(farm.ready(NOW).await, ["prepare"]);
 }

@@ -1,11 +1,14 @@
 //! A ledger with a job in it, and short words for what the cases do with it.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use shared::{
-    Error, Fps, JobId, Order, Plan, Shape, TaskId, TaskKey, TaskState, Timestamp,
+    Error, Fps, JobId, Order, Plan, Reach, Shape, TaskId, TaskKey, TaskState, Terms, Timestamp,
     job::{Input, Settings},
-    ports::{Lease, Ledger, Stores, WorkerId},
+    ports::{Books, Lease, Pulse, Stores, WorkerId, schedule::View},
     task::Lane,
 };
 use stores::Urls;
@@ -13,12 +16,12 @@ use stores::Urls;
 /// A keeper under test.
 pub(crate) trait Farm {
     /// The ledger.
-    fn ledger(&self) -> &dyn Ledger;
+    fn ledger(&self) -> &dyn Books;
 
     /// Records a film of `frames` frames at the moment `at`.
     async fn submit(&self, frames: u64, at: i64) -> JobId {
         let order = order(frames);
-        self.ledger().submit(&order, &plan(frames), Timestamp(at)).await.unwrap();
+        self.ledger().submit(&order, &Terms::default(), &plan(frames), Timestamp(at)).await.unwrap();
         order.job_id()
     }
 
@@ -31,7 +34,7 @@ pub(crate) trait Farm {
     async fn make(&self, job: &JobId, task: &str) -> Vec<String> {
         let lease = self.claim(job, task, NOW).await.unwrap_or_else(|| panic!("{task} is not ready"));
         let readied = self.ledger().complete(&lease, Timestamp(NOW)).await.unwrap();
-        readied.iter().map(|(key, _)| key.task.to_string()).collect()
+        names(&readied)
     }
 
     /// The task as it stands.
@@ -45,11 +48,44 @@ pub(crate) trait Farm {
         self.ledger().tasks(job).await.unwrap().iter().map(|task| task.state).collect()
     }
 
-    /// Names of the tasks that may be claimed at the moment `at`.
-    async fn ready(&self, at: i64) -> Vec<String> {
-        let ready = self.ledger().ready(&Lane::ALL, Timestamp(at), 100).await.unwrap();
-        ready.iter().map(|(key, _)| key.task.to_string()).collect()
+    /// What a release would be decided from at the moment `at`, with so many candidates of each tenant, lane and pool.
+    async fn view(&self, each: u32, at: i64) -> View {
+        let seen = Mutex::new(View::default());
+        let look = |view: &View| {
+            *seen.lock().unwrap() = view.clone();
+            Vec::new()
+        };
+        assert_eq!(self.ledger().release(each, Timestamp(at), &look).await.unwrap(), []);
+        seen.into_inner().unwrap()
     }
+
+    /// Names of the tasks that may be released at the moment `at`.
+    async fn ready(&self, at: i64) -> Vec<String> {
+        self.view(100, at).await.candidates.iter().map(|candidate| candidate.key.task.to_string()).collect()
+    }
+
+    /// Releases everything that may be at the moment `at`, in order.
+    async fn release(&self, at: i64) -> Vec<TaskKey> {
+        let all = |view: &View| view.candidates.iter().map(|candidate| candidate.key.clone()).collect();
+        let released = self.ledger().release(1000, Timestamp(at), &all).await.unwrap();
+        released.into_iter().map(|(_, key)| key).collect()
+    }
+
+    /// The best released task for a worker that does everything in the default pool.
+    async fn take(&self, name: &str, at: i64) -> Option<Lease> {
+        self.take_within(name, &Reach::plain(&Lane::ALL), at).await
+    }
+
+    /// The best released task for a worker.
+    async fn take_within(&self, name: &str, reach: &Reach, at: i64) -> Option<Lease> {
+        self.ledger().take(&worker(name), reach, &[], TERM, Timestamp(at)).await.unwrap()
+    }
+}
+
+/// A keeper whose ledger outlives it.
+pub(crate) trait Lasting: Farm {
+    /// Opens the same ledger again, as another process would.
+    async fn again(&self) -> Arc<dyn Books>;
 }
 
 /// A moment after every submission of the cases.
@@ -68,6 +104,11 @@ pub(crate) fn key(job: &JobId, task: &str) -> TaskKey {
 
 pub(crate) fn names(keys: &[TaskKey]) -> Vec<String> {
     keys.iter().map(|key| key.task.to_string()).collect()
+}
+
+/// A pulse after so many frames.
+pub(crate) fn frames(frames_done: u64) -> Pulse {
+    Pulse { frames_done, steps: frames_done, usual_ms: 0 }
 }
 
 /// Says that `error` is about a lease that is gone.
@@ -106,16 +147,17 @@ impl Sqlite {
         let dir = tempfile::tempdir().unwrap();
         Self { stores: open(&format!("sqlite://{}/ledger.db", dir.path().display()), &dir).await, dir }
     }
-
-    /// Opens the same ledger again, as another process would.
-    pub(crate) async fn again(&self) -> Arc<dyn Ledger> {
-        open(&format!("sqlite://{}/ledger.db", self.dir.path().display()), &self.dir).await.ledger
-    }
 }
 
 impl Farm for Sqlite {
-    fn ledger(&self) -> &dyn Ledger {
+    fn ledger(&self) -> &dyn Books {
         self.stores.ledger.as_ref()
+    }
+}
+
+impl Lasting for Sqlite {
+    async fn again(&self) -> Arc<dyn Books> {
+        open(&format!("sqlite://{}/ledger.db", self.dir.path().display()), &self.dir).await.ledger
     }
 }
 
@@ -133,8 +175,35 @@ impl SqliteInMemory {
 }
 
 impl Farm for SqliteInMemory {
-    fn ledger(&self) -> &dyn Ledger {
+    fn ledger(&self) -> &dyn Books {
         self.stores.ledger.as_ref()
+    }
+}
+
+/// `PostgreSQL`.
+pub(crate) struct Postgres {
+    dir: tempfile::TempDir,
+    url: String,
+    stores: Stores,
+}
+
+impl Postgres {
+    pub(crate) async fn fresh() -> Self {
+        let (dir, url) = (tempfile::tempdir().unwrap(), services::postgres().await.url().await);
+        stores::migrate(&url).await.unwrap();
+        Self { stores: open(&url, &dir).await, dir, url }
+    }
+}
+
+impl Farm for Postgres {
+    fn ledger(&self) -> &dyn Books {
+        self.stores.ledger.as_ref()
+    }
+}
+
+impl Lasting for Postgres {
+    async fn again(&self) -> Arc<dyn Books> {
+        open(&self.url, &self.dir).await.ledger
     }
 }
 

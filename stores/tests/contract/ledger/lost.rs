@@ -4,18 +4,18 @@ use shared::{
     Error, JobState,
     TaskState::{self, Done, Ready, Waiting},
     Timestamp,
-    ports::{Renewal, ledger::MOST_FAILURES},
+    ports::{Patience, Renewal, ledger::MOST_FAILURES},
 };
 
-use super::farm::{Farm, NOW, TERM, assert_lost, names};
+use super::farm::{Farm, NOW, TERM, assert_lost, frames, names};
 
 pub(crate) async fn a_lease_that_ran_out_is_taken_back(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
-    assert_eq!(farm.ledger().expire(lease.until).await.unwrap(), [], "it runs until that moment");
+    assert_eq!(farm.ledger().expire(Patience::EMBEDDED, lease.until).await.unwrap(), [], "it runs until that moment");
     let after = Timestamp(lease.until.0 + 1);
-    assert_eq!(names(&farm.ledger().expire(after).await.unwrap()), ["prepare"]);
-    assert_eq!(farm.ledger().expire(after).await.unwrap(), []);
+    assert_eq!(names(&farm.ledger().expire(Patience::EMBEDDED, after).await.unwrap()), ["prepare"]);
+    assert_eq!(farm.ledger().expire(Patience::EMBEDDED, after).await.unwrap(), []);
     let task = farm.task(&job, "prepare").await;
     assert_eq!((task.state, task.failures), (TaskState::Ready, 1));
     assert!(task.error.unwrap().contains("the worker one was lost"));
@@ -26,7 +26,7 @@ pub(crate) async fn a_task_that_loses_its_workers_is_given_up(farm: &impl Farm) 
     let job = farm.submit(10, 1).await;
     for failures in 1..=MOST_FAILURES {
         let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
-        let readied = farm.ledger().expire(lease.until.after(TERM)).await.unwrap();
+        let readied = farm.ledger().expire(Patience::EMBEDDED, lease.until.after(TERM)).await.unwrap();
         assert_eq!(readied.len(), usize::from(failures < MOST_FAILURES));
     }
     let ended = farm.ledger().job(&job).await.unwrap().unwrap();
@@ -42,7 +42,7 @@ pub(crate) async fn two_lost_tasks_of_one_job_fail_it_once(farm: &impl Farm) {
     for failures in 1..=MOST_FAILURES {
         let segment = farm.claim(&job, "segment-0-00002", NOW).await.unwrap();
         farm.claim(&job, "part-00000", NOW).await.unwrap();
-        let readied = farm.ledger().expire(segment.until.after(TERM)).await.unwrap();
+        let readied = farm.ledger().expire(Patience::EMBEDDED, segment.until.after(TERM)).await.unwrap();
         let expected: &[&str] = if failures < MOST_FAILURES { &["segment-0-00002", "part-00000"] } else { &[] };
         assert_eq!(names(&readied), expected);
     }
@@ -55,28 +55,28 @@ pub(crate) async fn reclaim_counts_no_failure(farm: &impl Farm) {
     let (job, other) = (farm.submit(10, 1).await, farm.submit(11, 1).await);
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
     let kept = farm.claim(&other, "prepare", NOW).await.unwrap();
-    assert_eq!(names(&farm.ledger().reclaim(&job).await.unwrap()), ["prepare"]);
+    assert_eq!(names(&farm.ledger().reclaim(&job, Timestamp(NOW)).await.unwrap()), ["prepare"]);
     let task = farm.task(&job, "prepare").await;
     assert_eq!((task.state, task.failures, task.attempt), (TaskState::Ready, 0, 1));
     assert_lost(&farm.ledger().complete(&lease, Timestamp(NOW)).await.unwrap_err());
-    assert_eq!(farm.ledger().renew(&kept, kept.until, 0).await.unwrap(), Renewal::Kept);
+    assert_eq!(farm.ledger().renew(&kept, &frames(0), kept.until, Timestamp(NOW)).await.unwrap(), Renewal::Kept);
 }
 
 pub(crate) async fn cancel_ends_the_job_and_its_leases(farm: &impl Farm) {
     let job = farm.submit(10, 1).await;
     farm.make(&job, "prepare").await;
     let lease = farm.claim(&job, "segment-0-00000", NOW).await.unwrap();
-    assert!(farm.ledger().cancel(&job, Timestamp(NOW)).await.unwrap());
-    assert!(!farm.ledger().cancel(&job, Timestamp(NOW + 1)).await.unwrap());
+    assert!(farm.ledger().cancel(&job, None, Timestamp(NOW)).await.unwrap());
+    assert!(!farm.ledger().cancel(&job, None, Timestamp(NOW + 1)).await.unwrap());
     let ended = farm.ledger().job(&job).await.unwrap().unwrap();
     assert_eq!((ended.state, ended.ended), (JobState::Cancelled, Some(Timestamp(NOW))));
-    assert_eq!(farm.ledger().renew(&lease, lease.until, 1).await.unwrap(), Renewal::Lost);
+    assert_eq!(farm.ledger().renew(&lease, &frames(1), lease.until, Timestamp(NOW)).await.unwrap(), Renewal::Lost);
     assert_lost(&farm.ledger().complete(&lease, Timestamp(NOW)).await.unwrap_err());
     let states = farm.states(&job).await;
     assert_eq!(states[0], TaskState::Done);
     assert!(states[1..].iter().all(|state| *state == TaskState::Cancelled), "{states:?}");
     assert!(farm.ready(i64::MAX).await.is_empty());
-    assert_eq!(farm.ledger().expire(Timestamp(i64::MAX)).await.unwrap(), []);
+    assert_eq!(farm.ledger().expire(Patience::EMBEDDED, Timestamp(i64::MAX)).await.unwrap(), []);
 }
 
 pub(crate) async fn a_failed_job_is_taken_up_again(farm: &impl Farm) {
@@ -84,8 +84,8 @@ pub(crate) async fn a_failed_job_is_taken_up_again(farm: &impl Farm) {
     farm.make(&job, "prepare").await;
     farm.make(&job, "segment-0-00000").await;
     let lease = farm.claim(&job, "segment-0-00001", NOW).await.unwrap();
-    farm.ledger().fail(&lease, &Error::order("disk gone"), Timestamp(NOW)).await.unwrap();
-    assert!(farm.ledger().revive(&job).await.unwrap());
+    farm.ledger().fail(&lease, &Error::order("disk gone"), Patience::EMBEDDED, Timestamp(NOW)).await.unwrap();
+    assert!(farm.ledger().revive(&job, Timestamp(NOW)).await.unwrap());
     let record = farm.ledger().job(&job).await.unwrap().unwrap();
     assert_eq!((record.state, record.error, record.ended), (JobState::Running, None, None));
     assert_eq!(farm.states(&job).await, [Done, Done, Ready, Waiting, Waiting, Waiting, Waiting]);
@@ -98,8 +98,8 @@ pub(crate) async fn a_failed_job_is_taken_up_again(farm: &impl Farm) {
 pub(crate) async fn a_cancelled_job_is_taken_up_again(farm: &impl Farm) {
     let job = farm.submit(4, 1).await;
     farm.make(&job, "prepare").await;
-    farm.ledger().cancel(&job, Timestamp(NOW)).await.unwrap();
-    assert!(farm.ledger().revive(&job).await.unwrap());
+    farm.ledger().cancel(&job, None, Timestamp(NOW)).await.unwrap();
+    assert!(farm.ledger().revive(&job, Timestamp(NOW)).await.unwrap());
     for task in ["segment-0-00000", "part-00000", "film"] {
         farm.make(&job, task).await;
     }
@@ -108,9 +108,9 @@ pub(crate) async fn a_cancelled_job_is_taken_up_again(farm: &impl Farm) {
 
 pub(crate) async fn only_ended_jobs_are_taken_up(farm: &impl Farm) {
     let job = farm.submit(4, 1).await;
-    assert!(!farm.ledger().revive(&job).await.unwrap(), "running");
+    assert!(!farm.ledger().revive(&job, Timestamp(NOW)).await.unwrap(), "running");
     for task in ["prepare", "segment-0-00000", "part-00000", "film"] {
         farm.make(&job, task).await;
     }
-    assert!(!farm.ledger().revive(&job).await.unwrap(), "done");
+    assert!(!farm.ledger().revive(&job, Timestamp(NOW)).await.unwrap(), "done");
 }

@@ -8,14 +8,14 @@ pub(crate) mod lost;
 pub(crate) mod reopen;
 pub(crate) mod submit;
 
-pub(crate) use farm::{Sqlite, SqliteInMemory};
+pub(crate) use farm::{Postgres, Sqlite, SqliteInMemory};
 
 /// The cases of every ledger.
 macro_rules! contract {
     ($keeper:path) => {
         crate::suite!(ledger on $keeper {
             submit: a_new_job_is_ready_to_prepare submitting_twice_changes_nothing an_unknown_job_is_empty
-                a_broken_plan_is_refused ready_is_oldest_job_first_in_plan_order ready_keeps_to_lanes_and_limit
+                a_broken_plan_is_refused candidates_come_by_rest_then_submission_then_plan candidates_keep_to_their_number
                 progress_counts_segments_and_tasks;
             claim: a_claim_gives_all_that_is_needed of_two_claims_one_wins fifty_workers_share_two_hundred_tasks
                 attempts_grow only_ready_tasks_are_claimed a_renewal_keeps_the_lease a_renewal_of_a_lost_lease_says_so;

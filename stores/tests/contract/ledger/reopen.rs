@@ -2,9 +2,9 @@
 
 use shared::{JobState, Timestamp};
 
-use super::farm::{Farm, NOW, Sqlite, key, plan, worker};
+use super::farm::{Lasting, NOW, key, worker};
 
-pub(crate) async fn everything_is_there_after_reopening(farm: &Sqlite) {
+pub(crate) async fn everything_is_there_after_reopening(farm: &impl Lasting) {
     let job = farm.submit(10, 1).await;
     farm.make(&job, "prepare").await;
     let lease = farm.claim(&job, "segment-0-00000", NOW).await.unwrap();
@@ -13,10 +13,10 @@ pub(crate) async fn everything_is_there_after_reopening(farm: &Sqlite) {
     assert_eq!(again.job(&job).await.unwrap(), record);
     assert_eq!(again.tasks(&job).await.unwrap(), tasks);
     let readied = again.complete(&lease, Timestamp(NOW)).await.unwrap();
-    assert_eq!(readied, [(key(&job, "segment-0-00001"), plan(10).tasks[2].kind.clone())]);
+    assert_eq!(readied, [key(&job, "segment-0-00001")]);
 }
 
-pub(crate) async fn two_openings_see_the_same_ledger(farm: &Sqlite) {
+pub(crate) async fn two_openings_see_the_same_ledger(farm: &impl Lasting) {
     let other = farm.again().await;
     let mut jobs = Vec::new();
     for frames in 1..=20 {
@@ -35,6 +35,6 @@ pub(crate) async fn two_openings_see_the_same_ledger(farm: &Sqlite) {
         won[usize::from(claims[1].is_some())] += 1;
     }
     assert_eq!(won[0] + won[1], 20);
-    other.cancel(&jobs[0], Timestamp(NOW)).await.unwrap();
+    other.cancel(&jobs[0], None, Timestamp(NOW)).await.unwrap();
     assert_eq!(farm.ledger().job(&jobs[0]).await.unwrap().unwrap().state, JobState::Cancelled);
 }

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, task::Poll};
 
 use shared::{
-    TaskId, TaskKey,
+    Route, TaskId, TaskKey,
     ports::{Bell, Listener},
     task::Lane,
 };
@@ -15,11 +15,11 @@ fn key(n: usize) -> TaskKey {
 }
 
 async fn ring(bells: &impl Bells, lane: Lane, n: usize) {
-    bells.queue().ring(lane, &key(n)).await.unwrap();
+    bells.queue().ring(&[(Route::plain(lane), key(n))]).await.unwrap();
 }
 
 async fn listen(bells: &impl Bells, lanes: &[Lane]) -> Box<dyn Listener> {
-    bells.queue().listen(lanes).await.unwrap()
+    bells.queue().listen(&lanes.iter().copied().map(Route::plain).collect::<Vec<_>>()).await.unwrap()
 }
 
 /// The next ring, if one waits: the wait is polled once and dropped.

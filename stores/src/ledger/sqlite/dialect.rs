@@ -1,0 +1,124 @@
+//! What `SQLite` says in words of its own.
+
+use std::io;
+
+use sqlx::{Sqlite, SqlitePool, Transaction};
+
+/// The database.
+pub(super) type Db = Sqlite;
+/// One connection.
+pub(super) type Connection = sqlx::SqliteConnection;
+/// All connections.
+pub(super) type Pool = SqlitePool;
+/// One row.
+pub(super) type Row = sqlx::sqlite::SqliteRow;
+
+/// Every migration, in order; each file has a twin in `migrations/postgres`.
+pub(super) const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (
+        1,
+        "jobs and tasks",
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0001_jobs_and_tasks.sql")),
+    ),
+    (2, "farm", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0002_farm.sql"))),
+];
+
+/// Locks the rows of a table until the end of the transaction; here the transaction holds the whole ledger anyway.
+macro_rules! locked {
+    ($table:literal) => {
+        ""
+    };
+}
+
+/// Locks rows and leaves out those that others hold.
+macro_rules! locked_unless_held {
+    ($table:literal) => {
+        ""
+    };
+}
+
+/// A table `listed` with one text in the column `value` for each member of a JSON array of texts.
+macro_rules! texts {
+    ($parameter:literal) => {
+        concat!("json_each(", $parameter, ") AS listed")
+    };
+}
+
+/// A table `listed` with one object in the column `value` for each member of a JSON array of objects.
+macro_rules! objects {
+    ($parameter:literal) => {
+        concat!("json_each(", $parameter, ") AS listed")
+    };
+}
+
+/// A text as the JSON of a column of the first migration.
+macro_rules! json {
+    ($text:literal) => {
+        $text
+    };
+}
+
+/// The first tasks of every tenant in each lane and pool: `$1` of them, that may start at `$2`, of no job in the list `$3`.
+macro_rules! candidates {
+    () => {
+        "WITH RECURSIVE tenants_in_line (lane, pool, tenant) AS (
+             SELECT lane, pool, tenant FROM (
+                 SELECT lane, pool, tenant FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
+                 ORDER BY lane, pool, tenant LIMIT 1)
+             UNION ALL
+             SELECT following.lane, following.pool, following.tenant
+             FROM tenants_in_line AS present JOIN tasks AS following ON following._rowid_ = (
+                 SELECT tasks._rowid_ FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
+                     AND (lane, pool, tenant) > (present.lane, present.pool, present.tenant)
+                 ORDER BY lane, pool, tenant LIMIT 1)
+         )
+         SELECT tasks.job, tasks.id, tasks.lane, tasks.pool, tasks.gpu_memory, tasks.tenant, tasks.priority, tasks.rest,
+                tasks.submitted, jobs.most_at_once
+         FROM tenants_in_line AS line JOIN tasks ON tasks._rowid_ IN (
+             SELECT first._rowid_ FROM tasks AS first
+             WHERE first.state = 'ready' AND first.released = 0 AND first.held = FALSE AND first.lane = line.lane
+                 AND first.pool = line.pool AND first.tenant = line.tenant AND first.not_before <= $2
+                 AND first.job NOT IN (SELECT value FROM json_each($3))
+             ORDER BY first.priority DESC, first.rest DESC, first.submitted, first.job, first.ordinal LIMIT $1)
+         JOIN jobs ON jobs.id = tasks.job
+         ORDER BY tasks.lane, tasks.pool, tasks.tenant, tasks.priority DESC, tasks.rest DESC, tasks.submitted,
+                  tasks.job, tasks.ordinal"
+    };
+}
+
+pub(super) use {candidates, json, locked, locked_unless_held, objects, texts};
+
+/// A transaction that holds the right to write from its start; one that first reads and then asks for it can be refused.
+pub(super) async fn begin(pool: &Pool) -> sqlx::Result<Transaction<'static, Db>> {
+    pool.begin_with("BEGIN IMMEDIATE").await
+}
+
+/// Waits until no other coordinator releases tasks: the transaction sees to that already.
+#[allow(clippy::unused_async, reason = "its twin asks the database")]
+pub(super) async fn one_round_at_a_time(_: &mut Connection) -> sqlx::Result<()> {
+    Ok(())
+}
+
+/// Whether the same transaction may succeed when it is tried again at once: it waited its turn already.
+pub(super) fn is_passing(_: &sqlx::Error) -> bool {
+    false
+}
+
+/// Whether the database is not there.
+pub(super) fn is_unreachable(error: &sqlx::Error) -> bool {
+    matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed)
+}
+
+/// `SQLite`'s codes for a file that cannot grow (<https://www.sqlite.org/rescode.html>): `SQLITE_FULL`, and what it makes of
+/// a limit on the size of files (`SQLITE_IOERR_WRITE`) and of no room for its index in shared memory
+/// (`SQLITE_IOERR_SHMSIZE`).
+const NO_ROOM: [&str; 3] = ["13", "778", "4874"];
+
+/// Whether the disk is full.
+pub(super) fn is_full(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(e) => matches!(e.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded),
+        sqlx::Error::Database(e) => e.code().is_some_and(|code| NO_ROOM.contains(&code.as_ref())),
+        _ => false,
+    }
+}

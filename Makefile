@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian 12 with a Rust toolchain: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test lint doc bench
+.PHONY: help setup setup-tests build demo test lint doc bench
 
 EMOFARM := target/release/emofarm
 FILM    := target/demo/film.mp4
@@ -11,6 +11,10 @@ help: ## list the targets
 setup: ## install the system packages that are missing
 	@tools/setup.sh
 
+setup-tests:
+	@tools/setup.sh tests
+	@tools/helm.sh
+
 build: setup ## build the release binary
 	cargo build --release --locked --package cli
 
@@ -19,7 +23,7 @@ demo: build ## render the shipped portrait and speech with the shipped demo mode
 	$(EMOFARM) render demo/portrait.png demo/speech.wav -o $(FILM) --size 512 --overwrite
 	@echo "The demo model knows drawn faces only; docs/models.md says what photographs need."
 
-test: setup ## run all tests
+test: setup-tests ## run all tests
 	cargo test --workspace --locked
 
 lint: setup ## formatting and lints

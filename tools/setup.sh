@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Installs the system packages that the build needs and that are missing. Does nothing when all are there.
+# Installs the system packages that are missing: those that the build needs, and with the word `tests` those that the tests need too.
+# Does nothing when all are there.
 set -euo pipefail
 
-# FFmpeg's libraries; libclang with its own headers for the bindings; a C compiler for SQLite and the allocator;
-# the services that the tests of the farm start by themselves.
+# FFmpeg's libraries; libclang with its own headers for the bindings; a C compiler for SQLite and the allocator.
 packages=(
   build-essential pkg-config
   libavcodec-dev libavformat-dev libavutil-dev libswscale-dev libswresample-dev
   libclang1-14 libclang-common-14-dev
-  postgresql rabbitmq-server
 )
+if [ "${1:-}" = tests ]; then
+  # The services that the tests of the farm start by themselves, and Python for the tools that check the Helm chart.
+  packages+=(postgresql rabbitmq-server python3 python3-venv)
+fi
 
 missing=()
 for package in "${packages[@]}"; do
@@ -45,7 +48,7 @@ if [ ! -e "$policy" ]; then
 fi
 "${as_root[@]}" apt-get update -qq
 "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
-for service in rabbitmq-server; do
+for service in postgresql rabbitmq-server; do
   if [[ " ${missing[*]} " == *" $service "* ]] && [ -d /run/systemd/system ]; then
     "${as_root[@]}" systemctl disable --quiet "$service"
   fi

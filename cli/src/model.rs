@@ -73,7 +73,11 @@ fn show(report: &PackReport) {
         );
     }
     for file in &report.files {
-        say!("file         {} ({}), sha256 {} agrees", file.name, output::bytes(file.bytes), file.sha256);
+        let agrees = if file.compared { " agrees" } else { "" };
+        say!("file         {} ({}), sha256 {}{agrees}", file.name, output::bytes(file.bytes), file.sha256);
+        if let (Some(role), Some(licence)) = (file.role, &file.licence) {
+            say!("  {role}, licence {licence}");
+        }
     }
     say!("digest       {}", report.digest);
 }

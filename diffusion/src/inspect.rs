@@ -2,23 +2,23 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use safetensors::tensor::Metadata;
 use serde::Serialize;
-use shared::{Error, Result, ports::model::Model as _};
+use shared::{Result, ports::model::Model as _};
 
 use crate::{
-    find::{Found, directories, find},
-    pack::{Pack, WEIGHTS},
+    find::{AnyPack, Found, directories, find},
+    pack::{
+        Pack, WEIGHTS,
+        hallo::{HalloPack, PackFile},
+        manifest::About,
+        sha256_of,
+        weights::Weights,
+    },
     pattern::TestPattern,
 };
-
-/// Largest header of a weights file that is read.
-const HEADER_LIMIT: u64 = 100 << 20;
 
 /// One line of the list of packs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ pub struct PackReport {
     pub family: String,
     /// Program or people that made it.
     pub created_by: String,
-    /// SHA-256 of the manifest.
+    /// SHA-256 of the manifest; of a published layout, of its sizes and files.
     pub digest: String,
     /// Frames denoised together.
     pub clip_frames: u32,
@@ -63,7 +63,7 @@ pub struct PackReport {
     pub guidance: Option<f32>,
     /// Parameters in all.
     pub parameters: u64,
-    /// Files, all of which agree with their checksums.
+    /// Files, all of which agree with their checksums where they have one.
     pub files: Vec<FileReport>,
     /// Parts of the network.
     pub parts: Vec<PartReport>,
@@ -78,8 +78,14 @@ pub struct FileReport {
     pub name: String,
     /// Length.
     pub bytes: u64,
-    /// SHA-256, checked.
+    /// SHA-256.
     pub sha256: String,
+    /// Whether the pack has a checksum for it, with which it agrees.
+    pub compared: bool,
+    /// Its licence, where the pack names one for each file.
+    pub licence: Option<String>,
+    /// What it is for, where the pack says so.
+    pub role: Option<&'static str>,
 }
 
 /// A part of the network: tensors whose names begin alike.
@@ -106,8 +112,9 @@ pub struct TensorReport {
 
 /// The built-in model and the packs in the `search` directories, damaged ones included.
 pub fn packs(search: &[PathBuf]) -> Vec<PackSummary> {
-    let known = directories(search).map(|dir| match Pack::open(&dir) {
-        Ok(pack) => summary(&pack),
+    let known = directories(search).map(|dir| match AnyPack::open(&dir) {
+        Ok(AnyPack::Emo(pack)) => summary(&pack.manifest.pack, pack.manifest.picture.size, &dir),
+        Ok(AnyPack::Hallo(pack)) => summary(&pack.about, pack.config.picture.size, &dir),
         Err(error) => PackSummary {
             name: dir.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned()),
             version: String::new(),
@@ -126,12 +133,19 @@ pub fn packs(search: &[PathBuf]) -> Vec<PackSummary> {
 /// # Errors
 /// When there is no such pack, or one of its files is missing or altered.
 pub fn inspect(name_or_dir: &str, search: &[PathBuf]) -> Result<PackReport> {
-    let Found::Pack(pack) = find(name_or_dir, search)? else { return Ok(pattern_report()) };
-    let (tensors, parts) = tensors(&pack.dir.join(WEIGHTS))?;
+    match find(name_or_dir, search)? {
+        Found::TestPattern => Ok(pattern_report()),
+        Found::Pack(AnyPack::Emo(pack)) => emo_report(&pack),
+        Found::Pack(AnyPack::Hallo(pack)) => hallo_report(&pack),
+    }
+}
+
+fn emo_report(pack: &Pack) -> Result<PackReport> {
+    let (tensors, parts) = tensors(&Weights::open(&pack.dir.join(WEIGHTS))?, "");
     let file = |(name, sha256): (&String, &String)| {
         pack.check(name)?;
-        let bytes = std::fs::metadata(pack.dir.join(name)).map_or(0, |data| data.len());
-        Ok(FileReport { name: name.clone(), bytes, sha256: sha256.clone() })
+        let bytes = length(&pack.dir.join(name));
+        Ok(FileReport { name: name.clone(), bytes, sha256: sha256.clone(), compared: true, licence: None, role: None })
     };
     let manifest = &pack.manifest;
     let size = manifest.latent_size();
@@ -148,19 +162,59 @@ pub fn inspect(name_or_dir: &str, search: &[PathBuf]) -> Result<PackReport> {
         parameters: parts.iter().map(|part| part.parameters).sum(),
         parts,
         tensors,
-        summary: summary(&pack),
+        summary: summary(&manifest.pack, manifest.picture.size, &pack.dir),
     })
 }
 
-fn summary(pack: &Pack) -> PackSummary {
-    let about = &pack.manifest.pack;
+fn hallo_report(pack: &HalloPack) -> Result<PackReport> {
+    let (mut all, mut parts) = (Vec::new(), Vec::new());
+    for (weights, part) in [(pack.network()?, ""), (pack.vae()?, "vae"), (pack.speech()?, "wav2vec")] {
+        let (tensors, found) = tensors(&weights, part);
+        all.extend(tensors);
+        parts.extend(found);
+    }
+    let file = |file: &PackFile| {
+        file.check()?;
+        Ok(FileReport {
+            name: file.path.strip_prefix(&pack.dir).unwrap_or(&file.path).display().to_string(),
+            bytes: length(&file.path),
+            sha256: file.sha256.clone().map_or_else(|| sha256_of(&file.path), Ok)?,
+            compared: file.sha256.is_some(),
+            licence: Some(file.licence.clone()),
+            role: Some(file.role.name()),
+        })
+    };
+    let config = &pack.config;
+    let size = config.latent_size();
+    Ok(PackReport {
+        files: pack.files.iter().map(file).collect::<Result<_>>()?,
+        family: pack.about.family.clone(),
+        created_by: pack.about.created_by.clone(),
+        digest: pack.digest()?,
+        clip_frames: config.clip.frames as u32,
+        motion_frames: config.clip.motion_frames as u32,
+        latent: [config.vae.latent_channels, size, size],
+        steps: Some(config.sampler.steps),
+        guidance: Some(config.sampler.guidance),
+        parameters: parts.iter().map(|part| part.parameters).sum(),
+        parts,
+        tensors: all,
+        summary: summary(&pack.about, config.picture.size, &pack.dir),
+    })
+}
+
+fn length(path: &Path) -> u64 {
+    std::fs::metadata(path).map_or(0, |data| data.len())
+}
+
+fn summary(about: &About, size: usize, dir: &Path) -> PackSummary {
     PackSummary {
         name: about.name.clone(),
         version: about.version.clone(),
         licence: about.licence.clone(),
         description: about.description.clone(),
-        image_size: pack.manifest.picture.size as u32,
-        dir: Some(pack.dir.clone()),
+        image_size: size as u32,
+        dir: Some(dir.to_owned()),
         fault: None,
     }
 }
@@ -197,31 +251,20 @@ fn pattern_report() -> PackReport {
     }
 }
 
-/// The tensors in the header of a weights file, and the parts that they form; the numbers are not read.
-fn tensors(file: &Path) -> Result<(Vec<TensorReport>, Vec<PartReport>)> {
-    let name = file.display();
-    let unreadable =
-        |e: std::io::Error| Error::order(format!("cannot read {name}")).from_source(e).mend("fetch the pack again");
-    let damaged = || Error::order(format!("{name} is not a safetensors file")).mend("fetch the pack again");
-    let mut reader = File::open(file).map_err(unreadable)?;
-    let mut length = [0; 8];
-    reader.read_exact(&mut length).map_err(unreadable)?;
-    let length = u64::from_le_bytes(length);
-    if length > HEADER_LIMIT {
-        return Err(damaged());
-    }
-    let mut header = Vec::new();
-    reader.take(length).read_to_end(&mut header).map_err(unreadable)?;
-    let metadata: Metadata = serde_json::from_slice(&header).map_err(|e| damaged().from_source(e))?;
+/// The tensors of a file of weights, and the parts that they form: all of them `part`, or where that is empty, those whose
+/// names begin alike. The numbers are not read.
+fn tensors(weights: &Weights, part: &str) -> (Vec<TensorReport>, Vec<PartReport>) {
     let mut tensors = Vec::new();
     let mut parts: BTreeMap<String, PartReport> = BTreeMap::new();
-    for (name, info) in metadata.tensors() {
-        let part = name.split('.').next().unwrap_or_default().to_owned();
+    for (name, stored) in weights.stored() {
+        let (part, name) = match part {
+            "" => (name.split('.').next().unwrap_or_default().to_owned(), name.clone()),
+            part => (part.to_owned(), format!("{part}.{name}")),
+        };
         let entry = parts.entry(part.clone()).or_insert(PartReport { name: part, tensors: 0, parameters: 0 });
         entry.tensors += 1;
-        entry.parameters += info.shape.iter().map(|extent| *extent as u64).product::<u64>();
-        tensors.push(TensorReport { name, shape: info.shape.clone(), dtype: format!("{:?}", info.dtype) });
+        entry.parameters += stored.count() as u64;
+        tensors.push(TensorReport { name, shape: stored.shape.clone(), dtype: format!("{:?}", stored.dtype) });
     }
-    tensors.sort_by(|a, b| a.name.cmp(&b.name));
-    Ok((tensors, parts.into_values().collect()))
+    (tensors, parts.into_values().collect())
 }

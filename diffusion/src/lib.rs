@@ -1,4 +1,4 @@
-//! The EMO network (arXiv 2402.17485) in candle, model packs, and the `test-pattern` model that needs no weights.
+//! The EMO network (arXiv 2402.17485) in candle, model packs of its and of Hallo's family, and the `test-pattern` model that needs no weights.
 //!
 //! [`open`] turns the name of a pack into a [`Model`](shared::ports::model::Model); everything above this room
 //! works with that trait and never sees candle.
@@ -13,8 +13,11 @@ mod mel;
 mod net;
 pub mod pack;
 pub mod pattern;
+mod pickle;
+mod rows;
 mod sampler;
 mod schedule;
+mod wav2vec;
 
 pub use device::device_name;
 pub use find::open;

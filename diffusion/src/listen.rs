@@ -9,6 +9,7 @@ use crate::{
     mel::{LogMel, MelStream},
     net::Network,
     pack::manifest::Audio,
+    rows::Rows,
     sampler::failed,
 };
 
@@ -32,33 +33,6 @@ pub(crate) struct Listener {
     features: Rows,
     /// The next frame of the film.
     frame: u64,
-}
-
-/// Rows of a longer table, the first of which has the number `first`.
-struct Rows {
-    width: usize,
-    first: usize,
-    data: Vec<f32>,
-}
-
-impl Rows {
-    fn new(width: usize) -> Self {
-        Self { width, first: 0, data: Vec::new() }
-    }
-
-    fn end(&self) -> usize {
-        self.first + self.data.len() / self.width
-    }
-
-    fn row(&self, row: usize) -> &[f32] {
-        &self.data[(row - self.first) * self.width..][..self.width]
-    }
-
-    fn forget_before(&mut self, row: usize) {
-        let row = row.clamp(self.first, self.end());
-        self.data.drain(..(row - self.first) * self.width);
-        self.first = row;
-    }
 }
 
 impl Listener {
@@ -85,13 +59,11 @@ impl Listener {
                 return Ok(());
             }
             // Where the piece does not begin or end with the stream, it is longer by the reach on that side.
-            let first = from.saturating_sub(reach).max(self.mel.first);
+            let first = from.saturating_sub(reach).max(self.mel.first());
             let end = (to + reach).min(self.mel.end());
-            let rows =
-                &self.mel.data[(first - self.mel.first) * self.mel.width..(end - self.mel.first) * self.mel.width];
-            let mel = Tensor::from_slice(rows, (end - first, self.mel.width), &Device::Cpu)?;
+            let mel = Tensor::from_slice(self.mel.slice(first, end), (end - first, self.mel.width()), &Device::Cpu)?;
             let features = self.network.audio.forward(&mel)?.narrow(0, from - first, to - from)?;
-            self.features.data.extend(features.flatten_all()?.to_vec1::<f32>()?);
+            self.features.extend(features.flatten_all()?.to_vec1::<f32>()?);
             self.mel.forget_before(to.saturating_sub(reach));
         }
     }
@@ -124,7 +96,7 @@ impl Listener {
             // One more is kept: at the end of the stream the last frame may look back.
             self.features.forget_before((self.position(self.frame) as usize).saturating_sub(1));
         }
-        shared::Tensor::new([out.len() / self.features.width, self.features.width], out)
+        shared::Tensor::new([out.len() / self.features.width(), self.features.width()], out)
     }
 }
 
@@ -134,9 +106,9 @@ impl AudioEncoder for Listener {
             return Err(Error::order(format!("audio sample {} is not a number", self.mels.samples() + bad as u64))
                 .mend("export the speech track again"));
         }
-        let mut parts = vec![shared::Tensor::new([0, self.features.width], Vec::new())?];
+        let mut parts = vec![shared::Tensor::new([0, self.features.width()], Vec::new())?];
         for gulp in samples.chunks(GULP) {
-            self.mel.data.extend(self.mels.push(gulp));
+            self.mel.extend(self.mels.push(gulp));
             self.encode(false).map_err(failed)?;
             parts.push(self.emit(u64::MAX, None)?);
         }
@@ -144,7 +116,7 @@ impl AudioEncoder for Listener {
     }
 
     fn finish(mut self: Box<Self>, frames: u64) -> Result<shared::Tensor> {
-        let mut parts = vec![shared::Tensor::new([0, self.features.width], Vec::new())?];
+        let mut parts = vec![shared::Tensor::new([0, self.features.width()], Vec::new())?];
         // Silence up to the last frame, where the stream was shorter than the film.
         let until = (self.fps.seconds(frames.saturating_sub(1)) * f64::from(self.audio.sample_rate)).ceil() as u64;
         let silence = vec![0.0; GULP];
@@ -153,7 +125,7 @@ impl AudioEncoder for Listener {
             parts.push(self.push(&silence[..count])?);
         }
         let rest = self.mels.finish();
-        self.mel.data.extend(rest);
+        self.mel.extend(rest);
         self.encode(true).map_err(failed)?;
         let count = self.features.end();
         parts.push(self.emit(frames, Some(count))?);

@@ -61,6 +61,13 @@ fn encode(
 ) -> Result<()> {
     let mut cutter = Cutter::new(shape, &model.shape());
     let mut encoder = model.audio_encoder(fps);
+    if encoder.needs_survey() {
+        let mut reader = media::audio::Reader::open(audio)?;
+        while let Some(samples) = reader.next()? {
+            stop.check()?;
+            encoder.survey(&samples)?;
+        }
+    }
     let mut reader = media::audio::Reader::open(audio)?;
     while let Some(samples) = reader.next()? {
         stop.check()?;

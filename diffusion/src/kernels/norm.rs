@@ -148,7 +148,7 @@ pub(crate) struct LayerNorm {
 
 impl LayerNorm {
     /// The epsilon that every layer norm of this family uses.
-    const EPS: f32 = 1e-5;
+    pub(crate) const EPS: f32 = 1e-5;
 
     /// A layer with a scale and a shift for each channel.
     pub(crate) fn new(scale: Vec<f32>, shift: Vec<f32>) -> Self {

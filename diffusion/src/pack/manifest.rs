@@ -41,7 +41,7 @@ pub struct About {
     pub name: String,
     /// Version of the weights.
     pub version: String,
-    /// Which network it is; `emo` is known.
+    /// Which network it is: `emo`, or `hallo`, whose manifest has other sizes ([`super::hallo::HalloManifest`]).
     pub family: String,
     /// SPDX expression.
     pub licence: String,
@@ -259,8 +259,7 @@ impl Manifest {
             |widths: &[usize], by: usize| by > 0 && !widths.is_empty() && widths.iter().all(|w| *w > 0 && w % by == 0);
         let small = |sizes: &[usize]| sizes.iter().all(|size| (1..=1 << 16).contains(size));
         let rules = [
-            (self.pack.family == "emo", "pack.family: the family \"emo\" is known, no other"),
-            (valid_name(&self.pack.name), "pack.name: use letters, digits, dots, dashes and underscores"),
+            (self.pack.family == "emo", "pack.family: the families \"emo\" and \"hallo\" are known, no other"),
             ((16..=4096).contains(&self.picture.size), "picture.size: 16 to 4096"),
             ((1..=8).contains(&vae.patch), "vae.patch: 1 to 8"),
             ((1..=6).contains(&vae.channels.len()), "vae.channels: 1 to 6 widths"),
@@ -305,7 +304,8 @@ impl Manifest {
                 "a size is zero or above 65536",
             ),
         ];
-        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned()).or_else(|| self.map_fault())
+        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
+        self.pack.fault().or(broken).or_else(|| self.map_fault())
     }
 
     /// Faults between the sizes of maps, once each size alone is known to be sound.
@@ -323,8 +323,16 @@ impl Manifest {
     }
 }
 
+impl About {
+    /// What is wrong with it.
+    pub(crate) fn fault(&self) -> Option<String> {
+        let fault = "pack.name: use letters, digits, dots, dashes and underscores";
+        (!valid_name(&self.name)).then(|| fault.to_owned())
+    }
+}
+
 /// Whether `name` may name a pack: it becomes part of paths and messages.
-fn valid_name(name: &str) -> bool {
+pub(crate) fn valid_name(name: &str) -> bool {
     let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
     letters && (1..=64).contains(&name.len()) && !name.starts_with('.')
 }

@@ -1,6 +1,10 @@
 //! Model packs: a directory with a manifest `model.toml`, weights and checksums.
 
+pub mod hallo;
+mod header;
 pub mod manifest;
+mod mapped;
+pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 pub(crate) mod weights;
@@ -25,7 +29,7 @@ pub const MANIFEST: &str = "model.toml";
 pub const WEIGHTS: &str = "model.safetensors";
 
 /// Largest manifest that is read; a real one has a few kilobytes.
-const MANIFEST_LIMIT: u64 = 1 << 20;
+pub(crate) const MANIFEST_LIMIT: u64 = 1 << 20;
 
 /// A pack whose manifest was read; its weights are read by `Pack::weights`.
 #[derive(Clone, Debug)]
@@ -45,15 +49,9 @@ impl Pack {
     /// When there is no manifest, or it is not sound.
     pub fn open(dir: &Path) -> Result<Self> {
         let file = dir.join(MANIFEST);
-        let name = file.display().to_string();
-        let missing = |e| {
-            Error::order(format!("cannot read {name}"))
-                .from_source(e)
-                .mend("a model pack is a directory with a model.toml and its weights")
-        };
-        let mut text = String::new();
-        File::open(&file).and_then(|file| file.take(MANIFEST_LIMIT).read_to_string(&mut text)).map_err(missing)?;
-        let manifest = Manifest::parse(&text, &name)?;
+        let name = file.display();
+        let text = read_text(&file, MANIFEST_LIMIT)?;
+        let manifest = Manifest::parse(&text, &name.to_string())?;
         if !manifest.checksums.contains_key(WEIGHTS) {
             let message = format!("{name} holds no checksum of {WEIGHTS}");
             return Err(Error::order(message).mend("fetch the pack again"));
@@ -67,28 +65,22 @@ impl Pack {
     /// When it is missing, outside of the pack, or was altered.
     pub fn check(&self, name: &str) -> Result<()> {
         let path = self.path(name)?;
-        let mut file = File::open(&path).map_err(|e| missing(&path, e))?;
-        let mut digest = Digest::new();
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match file.read(&mut buffer).map_err(|e| missing(&path, e))? {
-                0 => break,
-                count => digest.update(&buffer[..count]),
-            }
+        let found = sha256_of(&path)?;
+        match self.manifest.checksums.get(name) {
+            Some(sum) if sum.eq_ignore_ascii_case(&found) => Ok(()),
+            Some(sum) => Err(altered(&path, &found, sum)),
+            None => Err(Error::order(format!("the manifest holds no checksum of {}", path.display()))),
         }
-        self.compare(name, &path, &digest.hex())
     }
 
-    /// Reads and checks the weights.
+    /// Opens and checks the weights.
     ///
     /// # Errors
-    /// When the file is missing, altered, or not a safetensors file of floating-point numbers.
+    /// When the file is missing, altered, or not a safetensors file.
     pub(crate) fn weights(&self) -> Result<Weights> {
-        let path = self.path(WEIGHTS)?;
-        let bytes = std::fs::read(&path).map_err(|e| missing(&path, e))?;
         // A file cut short would also fail its checksum; the format's own complaint says more.
-        let weights = Weights::read(&bytes, &path.display().to_string())?;
-        self.compare(WEIGHTS, &path, &sha256(&bytes))?;
+        let weights = Weights::open(&self.path(WEIGHTS)?)?;
+        self.check(WEIGHTS)?;
         Ok(weights)
     }
 
@@ -100,18 +92,46 @@ impl Pack {
         }
         Ok(self.dir.join(name))
     }
+}
 
-    fn compare(&self, name: &str, path: &Path, found: &str) -> Result<()> {
-        match self.manifest.checksums.get(name) {
-            Some(sum) if sum.eq_ignore_ascii_case(found) => Ok(()),
-            Some(sum) => Err(Error::order(format!(
-                "{} was altered: its SHA-256 is {found}, the manifest says {sum}",
-                path.display()
-            ))
-            .mend("fetch the pack again")),
-            None => Err(Error::order(format!("the manifest holds no checksum of {}", path.display()))),
+/// The text of a file of at most `limit` bytes.
+fn read_text(path: &Path, limit: u64) -> Result<String> {
+    let unreadable = |e| {
+        Error::order(format!("cannot read {}", path.display()))
+            .from_source(e)
+            .mend("a model pack is a directory with a model.toml and its weights, or a release as it was published")
+    };
+    let mut text = String::new();
+    let file = File::open(path).map_err(unreadable)?;
+    file.take(limit + 1).read_to_string(&mut text).map_err(unreadable)?;
+    if text.len() as u64 > limit {
+        return Err(
+            Error::order(format!("{} is longer than {limit} bytes", path.display())).mend("fetch the pack again")
+        );
+    }
+    Ok(text)
+}
+
+/// SHA-256 of a file, read in pieces.
+///
+/// # Errors
+/// When it cannot be read.
+pub(crate) fn sha256_of(path: &Path) -> Result<String> {
+    let mut file = File::open(path).map_err(|e| missing(path, e))?;
+    let mut digest = Digest::new();
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        match file.read(&mut buffer).map_err(|e| missing(path, e))? {
+            0 => return Ok(digest.hex()),
+            count => digest.update(&buffer[..count]),
         }
     }
+}
+
+/// A file that does not agree with its checksum.
+fn altered(path: &Path, found: &str, sum: &str) -> Error {
+    let what = format!("{} was altered: its SHA-256 is {found}, the manifest says {sum}", path.display());
+    Error::order(what).mend("fetch the pack again")
 }
 
 fn missing(path: &Path, error: std::io::Error) -> Error {

@@ -37,7 +37,7 @@ fn wrong_tensors_are_named() {
     assert!(error.contains(&format!("{WEIGHTS}: tensor {name} is missing")), "{error}");
     let error =
         complaint(|bundle| drop(bundle.tensors.insert(name.into(), Tensor::new([2, 12], vec![0.0; 24]).unwrap())));
-    assert!(error.contains(&format!("tensor {name} has shape [2, 12] where the manifest needs [24]")), "{error}");
+    assert!(error.contains(&format!("tensor {name} has shape [2, 12] where the pack's sizes need [24]")), "{error}");
     let error = complaint(|bundle| drop(bundle.tensors.insert("extra".into(), Tensor::new([1], vec![0.0]).unwrap())));
     assert!(error.contains("unexpected tensor extra"), "{error}");
 }

@@ -1,36 +1,64 @@
-//! The tensors of a pack on their way into the network: each taken once, by name and shape.
+//! The tensors of a file of weights on their way into the network: each taken once, by name and shape, and converted
+//! straight from the mapped file, so that no second copy of the weights is ever in memory.
 
-use std::{cell::RefCell, collections::BTreeMap};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    path::Path,
+};
 
-use half::{bf16, f16};
-use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use safetensors::Dtype;
 use shared::{Error, Result};
 
-const MEND: &str = "fetch the pack again; its weights do not belong to its manifest";
+use super::{header, mapped::Mapped, missing, stored::Stored};
+use crate::pickle;
 
-/// Tensors that nobody took yet.
+const MEND: &str = "fetch the pack again; its weights do not belong to its sizes";
+/// Names that a message lists before it says how many more there are.
+const LISTED: usize = 5;
+
+/// A file of weights, and which of its tensors nobody took yet.
 pub(crate) struct Weights {
-    file: String,
-    left: RefCell<BTreeMap<String, shared::Tensor>>,
+    name: String,
+    file: File,
+    stored: BTreeMap<String, Stored>,
+    left: RefCell<BTreeSet<String>>,
 }
 
 impl Weights {
-    /// Reads a safetensors file; numbers of 16 bits become `f32`. `file` is its name for messages.
-    pub(crate) fn read(bytes: &[u8], file: &str) -> Result<Self> {
-        let damaged = |e| {
-            Error::order(format!("{file} is not a whole safetensors file"))
-                .from_source(e)
-                .mend("fetch the pack again; the file is damaged or cut short")
+    /// Opens a safetensors file, or a state dictionary saved by PyTorch (`.pth`, `.pt`, `.ckpt`, `.bin`).
+    ///
+    /// # Errors
+    /// When it is missing, damaged, or holds anything but tensors.
+    pub(crate) fn open(path: &Path) -> Result<Self> {
+        Self::open_as(path, |name| Some(name.to_owned()))
+    }
+
+    /// As [`Self::open`], each tensor under the name that `rename` gives it. Those that get none are passed over unread,
+    /// as if they were not there.
+    ///
+    /// # Errors
+    /// See [`Self::open`]; when two tensors get the same name.
+    pub(crate) fn open_as(path: &Path, rename: impl Fn(&str) -> Option<String>) -> Result<Self> {
+        let file = File::open(path).map_err(|e| missing(path, e))?;
+        let name = path.display().to_string();
+        let pickled =
+            path.extension().is_some_and(|end| ["pth", "pt", "ckpt", "bin"].iter().any(|known| end == *known));
+        let found = if pickled {
+            pickle::index(&file, &name, |key| rename(key).is_some())?
+        } else {
+            header::read(&file, &name)?
         };
-        let mut left = BTreeMap::new();
-        for (name, view) in SafeTensors::deserialize(bytes).map_err(damaged)?.tensors() {
-            let numbers = numbers(&view).ok_or_else(|| {
-                let message = format!("{file}: tensor {name} holds {:?}", view.dtype());
-                Error::order(message).mend("use a pack with weights in F32, F16 or BF16")
-            })?;
-            left.insert(name, shared::Tensor::new(view.shape(), numbers)?);
+        let mut stored = BTreeMap::new();
+        for (key, tensor) in found {
+            let Some(new) = rename(&key) else { continue };
+            if stored.insert(new.clone(), tensor).is_some() {
+                return Err(Error::order(format!("{name}: tensor {key} is there a second time as {new}")).mend(MEND));
+            }
         }
-        Ok(Self { file: file.to_owned(), left: RefCell::new(left) })
+        let left = RefCell::new(stored.keys().cloned().collect());
+        Ok(Self { name, file, stored, left })
     }
 
     /// The root of all names.
@@ -38,29 +66,79 @@ impl Weights {
         Scope { weights: self, prefix: String::new() }
     }
 
+    /// The file's name, for messages.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// All tensors, by name.
+    pub(crate) fn stored(&self) -> &BTreeMap<String, Stored> {
+        &self.stored
+    }
+
+    /// Bytes of all numbers together.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.stored.values().map(|stored| stored.count() as u64 * stored.dtype.bitsize() as u64 / 8).sum()
+    }
+
+    /// The bytes of a tensor from its first number to its last, mapped: they cost memory only while they are read.
+    ///
+    /// # Errors
+    /// When the file was cut since it was opened.
+    pub(crate) fn map(&self, stored: &Stored) -> Result<Mapped> {
+        Mapped::new(&self.file, stored.offset, stored.length).map_err(|e| missing(Path::new(&self.name), e))
+    }
+
+    /// Passes over a tensor that no network needs but published files have.
+    pub(crate) fn ignore(&self, name: &str) {
+        self.left.borrow_mut().remove(name);
+    }
+
+    /// Compares the file with what a network needs, without reading a number: `expected` are names and shapes.
+    ///
+    /// # Errors
+    /// Names the tensors that are missing, have another shape, or are not expected.
+    pub(crate) fn check<'a>(&self, expected: impl IntoIterator<Item = (&'a str, &'a [usize])>) -> Result<()> {
+        let (mut faults, mut known) = (Vec::new(), BTreeSet::new());
+        for (name, shape) in expected {
+            known.insert(name);
+            match self.stored.get(name) {
+                None => faults.push(format!("{name} is missing")),
+                Some(found) if found.shape != shape => {
+                    faults.push(format!("{name} has shape {:?}, not {shape:?}", found.shape));
+                }
+                Some(_) => {}
+            }
+        }
+        let unexpected = self.stored.keys().filter(|name| !known.contains(name.as_str()));
+        faults.extend(unexpected.map(|name| format!("{name} is not expected")));
+        if faults.is_empty() { Ok(()) } else { Err(self.fault(&format!("tensors do not fit: {}", list(&faults)))) }
+    }
+
     /// Ends the taking.
     ///
     /// # Errors
     /// When a tensor is left over, since a network that ignores weights is not the one that was trained.
     pub(crate) fn finish(self) -> Result<()> {
-        let left = self.left.into_inner();
-        match left.keys().next() {
-            None => Ok(()),
-            Some(name) => {
-                let count = left.len();
-                Err(Error::order(format!("{}: unexpected tensor {name} ({count} left over)", self.file)).mend(MEND))
-            }
+        let left: Vec<String> = self.left.take().into_iter().collect();
+        match left.len() {
+            0 => Ok(()),
+            1 => Err(self.fault(&format!("unexpected tensor {}", left[0]))),
+            count => Err(self.fault(&format!("{count} unexpected tensors: {}", list(&left)))),
         }
+    }
+
+    fn fault(&self, what: &str) -> Error {
+        Error::order(format!("{}: {what}", self.name)).mend(MEND)
     }
 }
 
-fn numbers(view: &TensorView<'_>) -> Option<Vec<f32>> {
-    let bytes = view.data();
-    match view.dtype() {
-        Dtype::F32 => Some(bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()),
-        Dtype::F16 => Some(bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f32()).collect()),
-        Dtype::BF16 => Some(bytes.as_chunks::<2>().0.iter().map(|b| bf16::from_le_bytes(*b).to_f32()).collect()),
-        _ => None,
+/// The first few of `names`, and how many more there are.
+fn list(names: &[String]) -> String {
+    let shown = names[..names.len().min(LISTED)].join(", ");
+    match names.len().checked_sub(LISTED) {
+        None | Some(0) => shown,
+        Some(more) => format!("{shown} and {more} more"),
     }
 }
 
@@ -71,64 +149,147 @@ pub(crate) struct Scope<'a> {
     prefix: String,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
     /// The place `name` below this one.
     pub(crate) fn at(&self, name: impl std::fmt::Display) -> Self {
         Self { weights: self.weights, prefix: format!("{}{name}.", self.prefix) }
     }
 
-    /// Takes the tensor `name`, which must have `shape`.
+    /// Whether there is a tensor `name` here, or a place of that name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        let name = format!("{}{name}", self.prefix);
+        let stored = &self.weights.stored;
+        let place = format!("{name}.");
+        stored.contains_key(&name)
+            || stored.range(place.clone()..).next().is_some_and(|(key, _)| key.starts_with(&place))
+    }
+
+    /// Takes the tensor `name`, which must have `shape`, as `f32`.
     ///
     /// # Errors
-    /// When it is missing or has another shape.
+    /// When it is missing, has another shape, or does not hold floating-point numbers.
     pub(crate) fn take(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let (file, name) = (&self.weights.file, format!("{}{name}", self.prefix));
-        match self.weights.left.borrow_mut().remove(&name) {
-            Some(found) if found.shape() == shape => Ok(found.data().to_vec()),
-            Some(found) => {
-                let found = found.shape();
-                let message = format!("{file}: tensor {name} has shape {found:?} where the manifest needs {shape:?}");
-                Err(Error::order(message).mend(MEND))
+        let mut numbers = Vec::new();
+        self.take_into(name, shape, &mut numbers)?;
+        Ok(numbers)
+    }
+
+    /// As [`Self::take`], appended to `numbers`.
+    ///
+    /// # Errors
+    /// See [`Self::take`].
+    pub(crate) fn take_into(&self, name: &str, shape: &[usize], numbers: &mut Vec<f32>) -> Result<()> {
+        let stored = self.claim(name, shape)?;
+        let bytes = self.weights.map(stored)?;
+        numbers.reserve_exact(stored.count());
+        stored.numbers(&bytes, numbers).ok_or_else(|| {
+            let what = format!("tensor {}{name} holds {:?}", self.prefix, stored.dtype);
+            Error::order(format!("{}: {what}", self.weights.name)).mend("use weights in F32, F16 or BF16")
+        })
+    }
+
+    /// Takes the tensor `name` as it is stored: its bytes stay in the file and are read when they are touched.
+    ///
+    /// # Errors
+    /// When it is missing, has another shape, or its rows do not follow one another in the file.
+    pub(crate) fn take_mapped(&self, name: &str, shape: &[usize]) -> Result<(Dtype, Mapped)> {
+        let stored = self.claim(name, shape)?;
+        if stored.strides.is_some() {
+            return Err(self.weights.fault(&format!("tensor {}{name} does not lie row by row", self.prefix)));
+        }
+        Ok((stored.dtype, self.weights.map(stored)?))
+    }
+
+    fn claim(&self, name: &str, shape: &[usize]) -> Result<&'a Stored> {
+        let name = format!("{}{name}", self.prefix);
+        let weights = self.weights;
+        match weights.stored.get(&name) {
+            Some(found) if found.shape != shape => {
+                let found = &found.shape;
+                Err(weights.fault(&format!("tensor {name} has shape {found:?} where the pack's sizes need {shape:?}")))
             }
-            None => Err(Error::order(format!("{file}: tensor {name} is missing")).mend(MEND)),
+            Some(found) if weights.left.borrow_mut().remove(&name) => Ok(found),
+            Some(_) => Err(weights.fault(&format!("tensor {name} is needed twice"))),
+            None => Err(weights.fault(&format!("tensor {name} is missing"))),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use half::f16;
+    use safetensors::tensor::TensorView;
+
     use super::*;
 
-    fn weights() -> Weights {
+    /// A file with the tensor `a.b`, `[1, 2]` in half precision.
+    fn weights() -> (tempfile::TempDir, Weights) {
         let data: Vec<u8> = [1.0f32, -0.5].iter().flat_map(|x| f16::from_f32(*x).to_le_bytes()).collect();
-        let view = TensorView::new(Dtype::F16, vec![1, 2], &data).unwrap();
-        let bytes = safetensors::serialize([("a.b", view)], None).unwrap();
-        Weights::read(&bytes, "w.safetensors").unwrap()
+        file(&[("a.b", TensorView::new(Dtype::F16, vec![1, 2], &data).unwrap())])
+    }
+
+    fn file(tensors: &[(&str, TensorView<'_>)]) -> (tempfile::TempDir, Weights) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("w.safetensors");
+        std::fs::write(&path, safetensors::serialize(tensors.iter().cloned(), None).unwrap()).unwrap();
+        let weights = Weights::open(&path).unwrap();
+        (dir, weights)
     }
 
     #[test]
     fn each_tensor_is_taken_once_with_its_shape() {
-        let weights = weights();
-        let error = weights.root().at("a").take("c", &[1]).unwrap_err().to_string();
+        let (_dir, weights) = weights();
+        let a = weights.root().at("a");
+        assert!(a.has("b") && weights.root().has("a") && !weights.root().has("a.") && !a.has("c"));
+        let error = a.take("c", &[1]).unwrap_err().to_string();
         assert!(error.contains("w.safetensors: tensor a.c is missing"), "{error}");
-        assert_eq!(weights.root().at("a").take("b", &[1, 2]).unwrap(), [1.0, -0.5]);
-        assert!(weights.root().at("a").take("b", &[1, 2]).is_err());
+        assert_eq!(a.take("b", &[1, 2]).unwrap(), [1.0, -0.5]);
+        assert!(a.take("b", &[1, 2]).unwrap_err().to_string().contains("a.b is needed twice"));
+        weights.finish().unwrap();
+    }
+
+    #[test]
+    fn a_mapped_tensor_is_the_bytes_of_the_file() {
+        let (_dir, weights) = weights();
+        let (dtype, bytes) = weights.root().take_mapped("a.b", &[1, 2]).unwrap();
+        assert_eq!((dtype, &*bytes), (Dtype::F16, &[0x00, 0x3c, 0x00, 0xb8][..]));
+        assert_eq!(weights.bytes(), 4);
         weights.finish().unwrap();
     }
 
     #[test]
     fn wrong_shapes_and_left_overs_are_named() {
-        let error = weights().root().take("a.b", &[2]).unwrap_err().to_string();
-        assert!(error.contains("a.b has shape [1, 2] where the manifest needs [2]"), "{error}");
-        let error = weights().finish().unwrap_err().to_string();
+        let error = weights().1.root().take("a.b", &[2]).unwrap_err().to_string();
+        assert!(error.contains("a.b has shape [1, 2] where the pack's sizes need [2]"), "{error}");
+        let error = weights().1.finish().unwrap_err().to_string();
         assert!(error.contains("unexpected tensor a.b"), "{error}");
     }
 
     #[test]
+    fn a_check_by_shape_names_every_fault_and_reads_nothing() {
+        let (_dir, weights) = weights();
+        weights.check([("a.b", &[1, 2][..])]).unwrap();
+        let names: Vec<String> = (0..9).map(|i| format!("x{i}")).collect();
+        let expected = names.iter().map(|name| (name.as_str(), &[1][..])).chain([("a.b", &[2][..])]);
+        let error = weights.check(expected).unwrap_err().to_string();
+        assert!(error.contains("x0 is missing") && error.contains("and 5 more"), "{error}");
+        let error = weights.check([]).unwrap_err().to_string();
+        assert!(error.contains("a.b is not expected"), "{error}");
+        weights.ignore("a.b");
+        weights.finish().unwrap();
+    }
+
+    #[test]
     fn other_numbers_and_damage_are_refused() {
-        let view = TensorView::new(Dtype::I8, vec![2], &[1, 2]).unwrap();
-        let bytes = safetensors::serialize([("x", view)], None).unwrap();
-        assert!(Weights::read(&bytes, "w").err().unwrap().to_string().contains("tensor x holds I8"));
-        assert!(Weights::read(&bytes[..bytes.len() - 1], "w").err().unwrap().to_string().contains("cut short"));
+        let (dir, weights) = file(&[("x", TensorView::new(Dtype::I8, vec![2], &[1, 2]).unwrap())]);
+        let error = weights.root().take("x", &[2]).unwrap_err().to_string();
+        assert!(error.contains("tensor x holds I8"), "{error}");
+        let path = dir.path().join("w.safetensors");
+        let bytes = std::fs::read(&path).unwrap();
+        for cut in [bytes.len() - 1, bytes.len() - 3, 20, 7, 0] {
+            std::fs::write(&path, &bytes[..cut]).unwrap();
+            let error = Weights::open(&path).err().unwrap().to_string();
+            assert!(error.contains("w.safetensors") && error.contains("cut short"), "{error}");
+        }
     }
 }

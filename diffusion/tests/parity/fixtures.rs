@@ -46,8 +46,9 @@ impl Fixtures {
     pub(crate) fn load() -> Self {
         let bytes = std::fs::read(folder().join("fixtures.safetensors")).unwrap();
         let manifest = Manifest::parse(&manifest_text(&"0".repeat(64)), "model.toml").unwrap();
-        let weights = Weights::read(&weights_file(), "fixtures").unwrap();
-        let network = Network::load(&manifest, weights).unwrap();
+        let file = tempfile::Builder::new().suffix(".safetensors").tempfile().unwrap();
+        std::fs::write(file.path(), weights_file()).unwrap();
+        let network = Network::load(&manifest, Weights::open(file.path()).unwrap()).unwrap();
         Self { tensors: Bundle::from_bytes(&bytes).unwrap().tensors, manifest, network }
     }
 

@@ -7,7 +7,14 @@ mod layers;
 mod speech;
 mod whole;
 
+use std::path::{Path, PathBuf};
+
 use fixtures::Fixtures;
+
+/// The published Hallo network at toy width; its README says what is in it.
+pub(crate) fn hallo_dir() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/hallo-tiny")
+}
 
 /// A golden tensor that no test compares would be a part of the network that nobody checks.
 #[test]

@@ -46,6 +46,20 @@ pub trait Model: Send + Sync {
 
 /// Turns a stream of samples into features, in bounded memory.
 pub trait AudioEncoder: Send {
+    /// Whether features depend on the whole track, so that [`Self::survey`] must see all of it before the first push.
+    fn needs_survey(&self) -> bool {
+        false
+    }
+
+    /// Takes the next samples of a first pass over the track.
+    ///
+    /// # Errors
+    /// When a sample is not a number, or pushing has begun.
+    fn survey(&mut self, samples: &[f32]) -> Result<()> {
+        let _ = samples;
+        Ok(())
+    }
+
     /// Takes the next samples (16 kHz, mono) and returns the features of all frames that are complete with them:
     /// `[frames, feature_width]`, possibly with no rows.
     fn push(&mut self, samples: &[f32]) -> Result<Tensor>;

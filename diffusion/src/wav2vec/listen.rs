@@ -85,14 +85,14 @@ impl SpeechListener {
         })
     }
 
-    /// Features of the film's frames as far as they are known; with `last`, of all up to there.
-    fn emit(&mut self, last: Option<u64>) -> Result<shared::Tensor> {
+    /// Features of the film's frames before `limit` as far as they are known; once the track has `ended`, of all of them.
+    fn emit(&mut self, limit: u64, ended: bool) -> Result<shared::Tensor> {
         let (film, rate, width) = (self.plan.film, self.plan.rate as f64, self.network.feature_width());
         let next = self.next;
         let hearing = self.hearing()?;
         let (mut frame, mut out) = (next, Vec::new());
         let end = hearing.states.end();
-        while last.is_none_or(|last| frame < last) {
+        while frame < limit {
             let place = film.seconds(frame) * rate;
             let low = place as usize;
             let part = (place - low as f64) as f32;
@@ -100,7 +100,7 @@ impl SpeechListener {
             let high = if part > 0.0 { low + 1 } else { low };
             if high < end {
                 mix(hearing.states.row(low), hearing.states.row(high), part, &mut out);
-            } else if last.is_some() && end > 0 {
+            } else if ended && end > 0 {
                 out.extend_from_slice(hearing.states.row(end - 1));
             } else {
                 break;
@@ -133,7 +133,7 @@ impl AudioEncoder for SpeechListener {
             let hearing = self.hearing()?;
             hearing.hear(&network, gulp)?;
             while hearing.encode(&network)? {}
-            parts.push(self.emit(None)?);
+            parts.push(self.emit(u64::MAX, false)?);
         }
         parts.push(shared::Tensor::new([0, network.feature_width()], Vec::new())?);
         shared::Tensor::join(&parts)
@@ -146,7 +146,7 @@ impl AudioEncoder for SpeechListener {
         let mut parts = Vec::new();
         loop {
             let more = self.hearing()?.encode(&network)?;
-            parts.push(self.emit(if more { None } else { Some(frames) })?);
+            parts.push(self.emit(frames, !more)?);
             if !more {
                 return shared::Tensor::join(&parts);
             }

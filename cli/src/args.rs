@@ -83,6 +83,15 @@ pub(crate) struct RenderArgs {
     /// The face in the upright portrait, in pixels: x,y,w,h.
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
     pub(crate) face: Option<FaceBox>,
+    /// The region of the face that follows the audio, in place of the expanded face box: x,y,w,h.
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
+    pub(crate) mask_face: Option<FaceBox>,
+    /// The region of the lips, in place of the one around the corners of the mouth: x,y,w,h.
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
+    pub(crate) mask_lip: Option<FaceBox>,
+    /// Edge of the region of the face over the face box [default: the model's, 1.2 as published].
+    #[arg(long, value_name = "RATIO", value_parser = face_expand)]
+    pub(crate) face_expand: Option<f32>,
     /// Denoising steps [default: the model's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) steps: Option<u32>,
@@ -164,6 +173,14 @@ fn scale(text: &str) -> Result<f32, String> {
     }
 }
 
+/// The face region over the face box: from half of it to the whole picture.
+fn face_expand(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(value) if (0.5..=4.0).contains(&value) => Ok(value),
+        _ => Err("give a number from 0.5 to 4".into()),
+    }
+}
+
 /// H.264 with 4:2:0 chroma needs even edges; 4096 is the widest picture of level 5.1.
 fn film_size(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
@@ -190,16 +207,30 @@ mod tests {
         assert!(film_size("511").is_err());
         assert!(film_size("4098").is_err());
         assert!(film_size("512").is_ok());
+        assert!(face_expand("0.4").is_err() && face_expand("4.1").is_err() && face_expand("inf").is_err());
+        assert!(face_expand("0.5").is_ok() && face_expand("4").is_ok());
     }
 
     #[test]
     fn face_and_rate_are_read_by_their_own_words() {
         let cli = Cli::try_parse_from([
-            "emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3,4", "--fps", "29.97",
+            "emofarm",
+            "render",
+            "a.png",
+            "b.wav",
+            "-o",
+            "c.mp4",
+            "--face",
+            "1,2,3,4",
+            "--mask-lip",
+            "5,6,7,8",
+            "--fps",
+            "29.97",
         ])
         .unwrap();
         let Command::Render(args) = cli.command else { panic!("not render") };
         assert_eq!(args.face, Some(FaceBox { x: 1, y: 2, w: 3, h: 4 }));
+        assert_eq!((args.mask_lip, args.mask_face), (Some(FaceBox { x: 5, y: 6, w: 7, h: 8 }), None));
         assert_eq!(args.shape.fps.map(|fps| fps.to_string()).as_deref(), Some("30000/1001"));
         assert!(
             Cli::try_parse_from(["emofarm", "render", "a.png", "b.wav", "-o", "c.mp4", "--face", "1,2,3"]).is_err()

@@ -20,6 +20,12 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
     let delivery = Delivery::check(&args.output, args.overwrite, &[&args.portrait, &args.audio])?;
     let model = diffusion::open(&settings.model, &settings.search_path())?;
     let draft = draft(args, settings, model.as_ref())?;
+    if !json {
+        // In a JSON document the remarks are part of it.
+        for remark in &draft.remarks {
+            output::note(format_args!("note: {remark}"));
+        }
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         // Two tasks at a time, each with one thread of work and one of files; more would only keep memory of their own.
@@ -61,6 +67,10 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
         head_speed: args.head_speed,
         face: args.face,
         size: args.size,
+        key_points: None,
+        mask_face: args.mask_face,
+        mask_lip: args.mask_lip,
+        face_expand: args.face_expand,
     };
     let wishes = settings.wishes(args.seed, chosen);
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)
@@ -109,7 +119,8 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
             "ok": true, "film": film.path.to_string_lossy(), "job": draft.id, "seconds": order.fps.seconds(frames), "frames": frames,
             "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model,
             "took_seconds": seconds, "resumed_frames": film.resumed,
-            "kept": film.kept.as_ref().map(|kept| kept.to_string_lossy()),
+            "kept": film.kept.as_ref().map(|kept| kept.to_string_lossy()), "face": order.settings.face,
+            "faces": draft.faces.faces(), "remarks": draft.remarks,
         });
         say!("{document:#}");
         return;

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use media::audio::Track;
 use shared::{
-    FaceBox, JobId, Order, Plan, Result, Shape,
+    JobId, Order, Picture, Plan, Result, Shape,
+    face::FaceSearch,
+    job::Settings,
     ports::{Model, ModelShape},
 };
 
-use crate::{inputs::input, wishes::Wishes};
+use crate::{inputs::input, remarks::remarks, wishes::Wishes};
 
 /// A job that can be submitted: everything about it was checked.
 #[derive(Clone, Debug)]
@@ -23,6 +25,10 @@ pub struct Draft {
     pub portrait: PathBuf,
     /// Where the track lies.
     pub audio: PathBuf,
+    /// The faces that the model's detector found in the portrait; the order's settings say which one is meant.
+    pub faces: FaceSearch,
+    /// What somebody should know about the choice of the face, in whole sentences.
+    pub remarks: Vec<String>,
 }
 
 /// What can be said about a film before it has a portrait.
@@ -50,16 +56,21 @@ pub fn outline(audio: &Path, wishes: &Wishes, model: &ModelShape) -> Result<Outl
     Ok(Outline { plan: Plan::new(shape)?, track })
 }
 
-/// Checks both files and all settings, and makes the order. Reads both files whole; blocks meanwhile.
+/// Checks both files and all settings, finds the face, and makes the order. Reads both files whole; blocks meanwhile.
 ///
 /// # Errors
 /// [`Cause::Order`](shared::error::Cause::Order) naming the file or the setting, and the mend.
 pub fn draft(portrait: &Path, audio: &Path, wishes: &Wishes, model: &dyn Model) -> Result<Draft> {
     let shape = model.shape();
-    check_portrait(portrait, wishes.settings.face, shape.image_size)?;
+    model.check(&wishes.settings)?;
+    // What is no picture is found out before its bytes are hashed: they may have no end.
+    let picture = media::portrait::load(portrait)?;
+    let portrait_file = input(portrait)?;
+    let (settings, faces) = find_face(&picture, &portrait_file.name, &wishes.settings, model)?;
+    drop(picture);
     let Outline { track, plan } = outline(audio, wishes, &shape)?;
     let order = Order {
-        portrait: input(portrait)?,
+        portrait: portrait_file,
         audio: input(audio)?,
         samples: track.samples,
         sample_rate: track.rate,
@@ -68,14 +79,29 @@ pub fn draft(portrait: &Path, audio: &Path, wishes: &Wishes, model: &dyn Model) 
         model_digest: model.digest().to_owned(),
         seed: wishes.seed,
         shape: plan.shape,
-        settings: wishes.settings.clone(),
+        settings,
     };
-    Ok(Draft { id: order.job_id(), order, plan, portrait: portrait.to_owned(), audio: audio.to_owned() })
+    let (portrait, audio) = (portrait.to_owned(), audio.to_owned());
+    let remarks = said_of_the_face(&order, &faces, wishes);
+    Ok(Draft { id: order.job_id(), order, plan, portrait, audio, faces, remarks })
 }
 
-/// The same steps that `prepare` takes with the portrait, so that it fails here or not at all.
-fn check_portrait(portrait: &Path, face: Option<FaceBox>, size: u32) -> Result<()> {
-    let picture = media::portrait::load(portrait)?;
-    media::portrait::crop_square(&picture, face, size)?;
-    Ok(())
+/// Settles which face is meant, then takes the same steps that `prepare` takes with the portrait, so that it fails here or not
+/// at all.
+///
+/// What was found becomes part of the order: no worker looks again, so that none can see the face a pixel elsewhere.
+fn find_face(picture: &Picture, name: &str, wished: &Settings, model: &dyn Model) -> Result<(Settings, FaceSearch)> {
+    let mut settings = wished.clone();
+    let faces = model.find_faces(picture)?;
+    faces.settle(&mut settings, name)?;
+    media::portrait::crop_square(picture, &settings, model.shape().image_size)?;
+    Ok((settings, faces))
+}
+
+fn said_of_the_face(order: &Order, faces: &FaceSearch, wishes: &Wishes) -> Vec<String> {
+    let Order { portrait, model, settings, .. } = order;
+    if let (Some(face), Some(_)) = (settings.face, settings.key_points) {
+        tracing::info!(portrait = portrait.name, %face, faces = faces.faces().len(), "found the face");
+    }
+    remarks(&portrait.name, model, faces, wishes.settings.face, settings)
 }

@@ -7,6 +7,7 @@
 mod draft;
 mod inputs;
 mod keep;
+mod remarks;
 mod submit;
 mod sweep;
 mod wishes;

@@ -8,6 +8,9 @@ const SIZES: std::ops::RangeInclusive<u32> = 64..=4096;
 /// Denoising steps that make sense: the schedule has 1000.
 const STEPS: std::ops::RangeInclusive<u32> = 1..=1000;
 
+/// Face regions that make sense, over the face box along an edge.
+const FACE_EXPAND: std::ops::RangeInclusive<f32> = 0.5..=4.0;
+
 /// What an order says besides its two files and the model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Wishes {
@@ -29,7 +32,7 @@ impl Wishes {
     /// # Errors
     /// [`Cause::Order`](shared::error::Cause::Order) naming the setting and what it may be.
     pub(crate) fn check(&self) -> Result<()> {
-        let Settings { steps, guidance, head_speed, face: _, size } = self.settings;
+        let Settings { steps, guidance, head_speed, size, face_expand, .. } = self.settings;
         if let Some(size) = size.filter(|size| !SIZES.contains(size) || size % 2 != 0) {
             return Err(Error::order(format!("a film cannot be {size} pixels wide and high")).mend(format!(
                 "give --size an even number from {} to {}",
@@ -42,6 +45,13 @@ impl Wishes {
                 "give --steps a number from {} to {}",
                 STEPS.start(),
                 STEPS.end()
+            )));
+        }
+        if let Some(ratio) = face_expand.filter(|ratio| !FACE_EXPAND.contains(ratio)) {
+            return Err(Error::order(format!("the face region cannot be {ratio} times the face box")).mend(format!(
+                "give --face-expand a number from {} to {}",
+                FACE_EXPAND.start(),
+                FACE_EXPAND.end()
             )));
         }
         for (name, value) in [("guidance", guidance), ("head speed", head_speed)] {
@@ -70,7 +80,13 @@ mod tests {
         for steps in [1, 1000] {
             check(Settings { steps: Some(steps), ..Settings::default() }).unwrap();
         }
+        for ratio in [0.5, 4.0] {
+            check(Settings { face_expand: Some(ratio), ..Settings::default() }).unwrap();
+        }
         let refused = [
+            (Settings { face_expand: Some(0.4), ..Settings::default() }, "--face-expand"),
+            (Settings { face_expand: Some(4.1), ..Settings::default() }, "--face-expand"),
+            (Settings { face_expand: Some(f32::NAN), ..Settings::default() }, "--face-expand"),
             (Settings { size: Some(62), ..Settings::default() }, "--size"),
             (Settings { size: Some(4098), ..Settings::default() }, "--size"),
             (Settings { size: Some(257), ..Settings::default() }, "--size"),

@@ -5,7 +5,7 @@
 use std::time::{Duration, Instant};
 
 use shared::{
-    FaceBox, Fps, Frames, Picture, Result, Tensor,
+    FaceBox, Fps, Frames, Picture, Portrait, Result, Tensor,
     job::Settings,
     ports::model::{ClipInput, Control},
 };
@@ -21,11 +21,11 @@ fn main() -> Result<()> {
     println!("{}: {:?}\n{}", model.name(), shape, diffusion::device_name());
 
     let size = shape.image_size;
-    let portrait = Picture::black(size, size);
     let face = FaceBox { x: size / 4, y: size / 4, w: size / 2, h: size / 2 };
+    let portrait = Portrait::with_face(Picture::black(size, size), face);
     let mut prepared = None;
     report("prepare", || {
-        prepared = Some(model.prepare(&portrait, face, &settings)?);
+        prepared = Some(model.prepare(&portrait, &settings)?);
         Ok(())
     })?;
     let Some(prepared) = prepared else { return Ok(()) };

@@ -5,6 +5,7 @@
 
 mod device;
 mod emo;
+pub mod face;
 mod find;
 mod inspect;
 mod kernels;

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, FaceBox, Fps, Name, Result, Shape, digest::Digest};
+use crate::{Error, FaceBox, Fps, Name, Result, Shape, digest::Digest, face::KeyPoints};
 
 /// The id of a job: 32 hexadecimal digits of a digest over what was ordered.
 ///
@@ -73,6 +73,43 @@ pub struct Settings {
     pub face: Option<FaceBox>,
     /// Edge of the film in pixels; the network's own size when absent.
     pub size: Option<u32>,
+    /// Key points of the face in the upright portrait, as a detector found them.
+    // Fields that came later are left out when absent, so that the ids of earlier jobs stay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_points: Option<KeyPoints>,
+    /// The region of the face in the upright portrait, in place of the expanded face box.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask_face: Option<FaceBox>,
+    /// The region of the lips in the upright portrait, in place of the one around the corners of the mouth.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mask_lip: Option<FaceBox>,
+    /// The region of the face over the face box, along an edge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face_expand: Option<f32>,
+}
+
+impl Settings {
+    /// The first of the settings on region masks that is given, by the name of its flag.
+    pub fn mask_flag(&self) -> Option<&'static str> {
+        let given = [
+            ("--mask-face", self.mask_face.is_some()),
+            ("--mask-lip", self.mask_lip.is_some()),
+            ("--face-expand", self.face_expand.is_some()),
+        ];
+        given.into_iter().find(|(_, given)| *given).map(|(flag, _)| flag)
+    }
+
+    /// For models that draw without region masks: a setting that would have no effect is refused, not passed over.
+    ///
+    /// # Errors
+    /// When the order says something about region masks.
+    pub fn refuse_masks(&self, model: &str) -> Result<()> {
+        let refused = |flag| {
+            Error::order(format!("the model {model} draws without region masks, so {flag} would have no effect"))
+                .mend(format!("leave {flag} out"))
+        };
+        self.mask_flag().map_or(Ok(()), |flag| Err(refused(flag)))
+    }
 }
 
 /// Everything that decides what a film looks like.
@@ -237,6 +274,30 @@ pub(crate) mod tests {
         assert_eq!(order().job_id_for(&a), order().job_id_for(&a));
         assert_ne!(order().job_id_for(&a), order().job_id_for(&b));
         assert_ne!(order().job_id_for(&a), order().job_id());
+    }
+
+    #[test]
+    fn settings_that_are_absent_do_not_change_the_id() {
+        assert_eq!(
+            serde_json::to_string(&Settings::default()).unwrap(),
+            r#"{"steps":null,"guidance":null,"head_speed":null,"face":null,"size":null}"#
+        );
+        let face = FaceBox { x: 1, y: 2, w: 3, h: 4 };
+        let more = Settings { mask_lip: Some(face), face_expand: Some(1.3), ..Settings::default() };
+        let points = Settings { key_points: Some(KeyPoints::assumed_in(face)), ..more.clone() };
+        for settings in [more, points] {
+            let other = Order { settings, ..order() };
+            assert_ne!(other.job_id(), order().job_id());
+            assert_eq!(serde_json::from_str::<Order>(&serde_json::to_string(&other).unwrap()).unwrap(), other);
+        }
+    }
+
+    #[test]
+    fn masks_that_would_have_no_effect_are_refused() {
+        Settings::default().refuse_masks("demo").unwrap();
+        let settings = Settings { mask_lip: Some(FaceBox { x: 1, y: 2, w: 3, h: 4 }), ..Settings::default() };
+        let error = settings.refuse_masks("demo").unwrap_err();
+        assert!(error.to_string().contains("demo") && error.to_string().contains("--mask-lip"), "{error}");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod clock;
 pub mod digest;
 pub mod error;
+pub mod face;
 pub mod frames;
 pub mod job;
 pub mod noise;
@@ -23,6 +24,7 @@ pub mod timecode;
 
 pub use clock::{Clock, Timestamp};
 pub use error::{Error, Result, Verdict};
+pub use face::Portrait;
 pub use frames::Frames;
 pub use job::{Hold, JobId, JobState, Order};
 pub use picture::{FaceBox, Picture};

@@ -1,6 +1,6 @@
 //! Pictures in memory and the face box inside them.
 
-use std::str::FromStr;
+use std::{fmt, str::FromStr};
 
 use crate::{Error, Result};
 
@@ -63,13 +63,13 @@ impl Picture {
     }
 }
 
-impl std::fmt::Debug for Picture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Picture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Picture({}x{})", self.width, self.height)
     }
 }
 
-/// A rectangle around the face, in pixels of the picture it was given for.
+/// A rectangle around the face or a part of it, in pixels of the picture it was given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct FaceBox {
     /// Left edge.
@@ -88,16 +88,30 @@ impl FaceBox {
     /// # Errors
     /// When any part of it lies outside.
     pub fn inside(self, width: u32, height: u32) -> Result<Self> {
+        self.named_inside("face box", "--face", width, height)
+    }
+
+    /// As [`FaceBox::inside`], for a box that people know as `what` and give with `flag`.
+    ///
+    /// # Errors
+    /// When any part of it lies outside.
+    pub fn named_inside(self, what: &str, flag: &str, width: u32, height: u32) -> Result<Self> {
         let right = u64::from(self.x) + u64::from(self.w);
         let bottom = u64::from(self.y) + u64::from(self.h);
         if right > u64::from(width) || bottom > u64::from(height) {
             return Err(Error::order(format!(
-                "the face box {},{},{},{} reaches outside the picture of {width}x{height} pixels",
-                self.x, self.y, self.w, self.h
+                "the {what} {self} reaches outside the picture of {width}x{height} pixels"
             ))
-            .mend("give --face x,y,w,h in pixels of the upright picture"));
+            .mend(format!("give {flag} x,y,w,h in pixels of the upright picture")));
         }
         Ok(self)
+    }
+}
+
+impl fmt::Display for FaceBox {
+    /// As it is given: `x,y,w,h`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{},{},{},{}", self.x, self.y, self.w, self.h)
     }
 }
 
@@ -136,6 +150,7 @@ mod tests {
     fn face_boxes_are_read_and_checked() {
         let face: FaceBox = "1, 2,30,40".parse().unwrap();
         assert_eq!(face, FaceBox { x: 1, y: 2, w: 30, h: 40 });
+        assert_eq!(face.to_string(), "1,2,30,40");
         assert!(face.inside(31, 42).is_ok());
         assert!(face.inside(30, 42).is_err());
         assert!(FaceBox { x: u32::MAX, ..face }.inside(31, 42).is_err());

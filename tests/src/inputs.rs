@@ -6,6 +6,8 @@ use std::{
     path::Path,
 };
 
+use shared::Picture;
+
 /// Writes a 16-bit mono WAV of a tone whose loudness rises and falls; `rate` samples a second.
 ///
 /// # Panics
@@ -38,6 +40,47 @@ pub fn tone(path: &Path, seconds: f64, rate: u32) {
         file.write_all(&((value * 30_000.0) as i16).to_le_bytes()).expect("the WAV can be written");
     }
     file.flush().expect("the WAV can be written");
+}
+
+/// Writes a picture as PNG, its bytes as they are (deflate's stored blocks).
+///
+/// # Panics
+/// When the file cannot be written.
+pub fn png(path: &Path, picture: &Picture) {
+    let mut header = picture.width().to_be_bytes().to_vec();
+    header.extend(picture.height().to_be_bytes());
+    header.extend([8, 2, 0, 0, 0]);
+    let rows = picture.data().chunks_exact(picture.width() as usize * 3);
+    let lines: Vec<u8> = rows.flat_map(|row| std::iter::once(&0).chain(row)).copied().collect();
+    let mut stored = vec![0x78, 0x01];
+    let mut blocks = lines.chunks(0xFFFF).peekable();
+    while let Some(block) = blocks.next() {
+        let length = block.len() as u16;
+        stored.push(u8::from(blocks.peek().is_none()));
+        stored.extend(length.to_le_bytes());
+        stored.extend((!length).to_le_bytes());
+        stored.extend(block);
+    }
+    let (a, b) = lines.iter().fold((1_u32, 0_u32), |(a, b), byte| {
+        let a = (a + u32::from(*byte)) % 65_521;
+        (a, (b + a) % 65_521)
+    });
+    stored.extend((b << 16 | a).to_be_bytes());
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, data) in [(b"IHDR", header), (b"IDAT", stored), (b"IEND", vec![])] {
+        let chunk = [kind.as_slice(), &data].concat();
+        file.extend((data.len() as u32).to_be_bytes());
+        file.extend(&chunk);
+        file.extend(crc32(&chunk).to_be_bytes());
+    }
+    std::fs::write(path, file).expect("the PNG can be written");
+}
+
+/// CRC-32 as PNG uses it (ISO 3309), bit by bit.
+pub fn crc32(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 })
+    })
 }
 
 /// The shipped drawn portrait.

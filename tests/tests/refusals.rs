@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use tests::{binary::House, inputs};
+use tests::{
+    binary::House,
+    inputs::{self, crc32},
+};
 
 /// A house with a good portrait and a good track.
 fn house() -> House {
@@ -46,13 +49,6 @@ fn huge_png(path: &Path, width: u32, height: u32) {
     bytes.extend(b"IDAT");
     bytes.extend(crc32(b"IDAT").to_be_bytes());
     std::fs::write(path, bytes).unwrap();
-}
-
-/// CRC-32 as PNG uses it (ISO 3309), bit by bit.
-fn crc32(bytes: &[u8]) -> u32 {
-    !bytes.iter().fold(u32::MAX, |crc, byte| {
-        (0..8).fold(crc ^ u32::from(*byte), |c, _| if c & 1 == 1 { 0xEDB8_8320 ^ (c >> 1) } else { c >> 1 })
-    })
 }
 
 #[test]

@@ -29,8 +29,14 @@ pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
 
 fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Bundle> {
     let picture = media::portrait::load(portrait)?;
-    let (crop, face) = media::portrait::crop_square(&picture, order.settings.face, model.shape().image_size)?;
-    model.prepare(&crop, face, &order.settings)
+    let mut settings = order.settings.clone();
+    if settings.face.is_none() {
+        // A draft made where the detector is names the face already; one made elsewhere leaves it to this, the only task of the
+        // job that looks at the portrait.
+        model.find_faces(&picture)?.settle(&mut settings, &order.portrait.name)?;
+    }
+    let portrait = media::portrait::crop_square(&picture, &settings, model.shape().image_size)?;
+    model.prepare(&portrait, &settings)
 }
 
 /// Encodes on a thread of its own and keeps each segment's features as they come; one waits at most.

@@ -1,7 +1,14 @@
 //! From files and wishes to an order.
 
 use coordinator::{Wishes, draft, outline};
-use shared::{FaceBox, Fps, digest::sha256, error::Cause, job::Settings, ports::Model as _};
+use shared::{
+    Bundle, FaceBox, Fps, Picture, Portrait, Result,
+    digest::sha256,
+    error::Cause,
+    face::{FaceFinding, FaceSearch, KeyPoints},
+    job::Settings,
+    ports::{AudioEncoder, Model, ModelShape, Renderer},
+};
 
 use super::farm::{Farm, Sizes, wishes};
 
@@ -54,4 +61,75 @@ async fn what_is_wrong_is_named_before_anything_is_written() {
         assert_eq!(error.cause(), Cause::Order, "{error}");
         assert!(error.to_string().contains(named), "{named}: {error}");
     }
+}
+
+/// Sees what it is told to see.
+struct Seeing(Vec<FaceFinding>);
+
+impl Model for Seeing {
+    fn name(&self) -> &'static str {
+        "seeing"
+    }
+
+    fn digest(&self) -> &str {
+        Sizes.digest()
+    }
+
+    fn shape(&self) -> ModelShape {
+        Sizes.shape()
+    }
+
+    fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {
+        Sizes.audio_encoder(fps)
+    }
+
+    fn check(&self, settings: &Settings) -> Result<()> {
+        settings.refuse_masks("seeing")
+    }
+
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {
+        assert_eq!((picture.width(), picture.height()), (80, 96), "the whole upright picture");
+        Ok(FaceSearch::found(self.0.clone()))
+    }
+
+    fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {
+        Sizes.prepare(portrait, settings)
+    }
+
+    fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
+        Sizes.renderer(prepared, settings, seed)
+    }
+}
+
+fn finding(x: u32, edge: u32) -> FaceFinding {
+    let face = FaceBox { x, y: 10, w: edge, h: edge };
+    FaceFinding { face, key_points: KeyPoints::assumed_in(face), score: 0.9 }
+}
+
+#[tokio::test]
+async fn the_face_that_was_found_becomes_part_of_the_order() {
+    let farm = Farm::new().await;
+    let (portrait, track) = (farm.portrait(), farm.track(8000));
+    let with = |settings, faces: &[FaceFinding]| {
+        draft(&portrait, &track, &Wishes { settings, ..wishes() }, &Seeing(faces.to_vec()))
+    };
+    let (large, small) = (finding(5, 40), finding(50, 20));
+    let one = with(Settings::default(), &[large]).unwrap();
+    assert_eq!((one.order.settings.face, one.order.settings.key_points), (Some(large.face), Some(large.key_points)));
+    assert!(one.remarks.is_empty(), "{:?}", one.remarks);
+    let two = with(Settings::default(), &[small, large]).unwrap();
+    assert_eq!(two.id, one.id, "the largest face is the same");
+    assert!(two.remarks[0].contains("2 faces") && two.remarks[0].contains("50,10,20,20"), "{:?}", two.remarks);
+    let chosen = with(Settings { face: Some(small.face), ..Settings::default() }, &[small, large]).unwrap();
+    assert_eq!(chosen.order.settings.key_points, Some(small.key_points));
+    assert!(chosen.id != one.id && chosen.remarks.is_empty());
+
+    let none = with(Settings::default(), &[]).unwrap_err();
+    assert!(none.cause() == Cause::Order && none.to_string().contains("face.png"), "{none}");
+    assert!(none.mending().unwrap().contains("--face"), "{none}");
+    let masks = with(Settings { mask_lip: Some(small.face), ..Settings::default() }, &[large]).unwrap_err();
+    assert!(masks.cause() == Cause::Order && masks.to_string().contains("--mask-lip"), "{masks}");
+    let unseen = draft(&portrait, &track, &wishes(), &Sizes).unwrap();
+    assert_eq!(unseen.order.settings, wishes().settings, "where nobody looks, nothing is made up");
+    assert!(unseen.remarks[0].contains("no face detector"), "{:?}", unseen.remarks);
 }

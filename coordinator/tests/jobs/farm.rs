@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use coordinator::Wishes;
 use shared::{
-    Bundle, FaceBox, Fps, Picture, Result,
+    Bundle, Fps, Portrait, Result,
     job::Settings,
     ports::{AudioEncoder, Model, ModelShape, Renderer, Stores},
 };
@@ -37,7 +37,7 @@ impl Model for Sizes {
         unreachable!("the coordinator encodes nothing")
     }
 
-    fn prepare(&self, _: &Picture, _: FaceBox, _: &Settings) -> Result<Bundle> {
+    fn prepare(&self, _: &Portrait, _: &Settings) -> Result<Bundle> {
         unreachable!("the coordinator prepares nothing")
     }
 

@@ -8,12 +8,14 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use shared::{
-    Bundle, Error, FaceBox, Fps, Picture, Result,
+    Bundle, Error, Fps, Picture, Portrait, Result,
+    face::FaceSearch,
     job::Settings,
     ports::model::{AudioEncoder, Model, ModelShape, Renderer},
 };
 
 use crate::{
+    face::{FaceAnalysis, FaceFiles},
     listen::Listener,
     net::{Network, face_locator::mask},
     pack::{Pack, manifest::Manifest},
@@ -26,6 +28,7 @@ pub(crate) struct EmoModel {
     manifest: Arc<Manifest>,
     digest: String,
     network: Arc<Network>,
+    faces: FaceAnalysis,
 }
 
 impl EmoModel {
@@ -35,7 +38,8 @@ impl EmoModel {
     /// When a file is missing or damaged, or its tensors do not belong to the manifest.
     pub(crate) fn load(pack: Pack) -> Result<Self> {
         let network = Network::load(&pack.manifest, pack.weights()?)?;
-        Ok(Self { manifest: Arc::new(pack.manifest), digest: pack.digest, network: Arc::new(network) })
+        let faces = faces(&pack)?;
+        Ok(Self { manifest: Arc::new(pack.manifest), digest: pack.digest, network: Arc::new(network), faces })
     }
 
     fn sampling(&self, settings: &Settings) -> Result<Sampling> {
@@ -57,9 +61,10 @@ impl EmoModel {
         Ok(Sampling::new(sampler, steps, guidance))
     }
 
-    fn make(&self, portrait: &Picture, face: FaceBox) -> candle_core::Result<Prepared> {
+    fn make(&self, portrait: &Portrait) -> candle_core::Result<Prepared> {
         let size = self.manifest.picture.size;
-        let pixels: Vec<f32> = portrait.data().iter().map(|x| f32::from(*x) / 127.5 - 1.0).collect();
+        let face = portrait.face_or_middle();
+        let pixels: Vec<f32> = portrait.picture.data().iter().map(|x| f32::from(*x) / 127.5 - 1.0).collect();
         let picture = Tensor::from_vec(pixels, (1, size, size, 3), &Device::Cpu)?;
         let latent = self.network.vae.encode(&picture)?.contiguous()?;
         Ok(Prepared {
@@ -68,6 +73,16 @@ impl EmoModel {
             latent,
         })
     }
+}
+
+/// The detector that the pack's manifest lists, if it does; this network needs no recogniser.
+fn faces(pack: &Pack) -> Result<FaceAnalysis> {
+    let names = pack.manifest.checksums.keys().map(String::as_str);
+    let FaceFiles { detector, .. } = FaceFiles::listed(&pack.dir, names);
+    if let Some(name) = detector.as_ref().and_then(|(_, path)| path.file_name()?.to_str()) {
+        pack.check(name)?;
+    }
+    FaceAnalysis::open(&FaceFiles { detector, recogniser: None })
 }
 
 impl Model for EmoModel {
@@ -95,17 +110,19 @@ impl Model for EmoModel {
         Box::new(Listener::new(Arc::clone(&self.network), &self.manifest.audio, fps))
     }
 
-    fn prepare(&self, portrait: &Picture, face: FaceBox, settings: &Settings) -> Result<Bundle> {
-        self.sampling(settings)?;
-        let size = self.manifest.picture.size as u32;
-        if (portrait.width(), portrait.height()) != (size, size) {
-            let (width, height) = (portrait.width(), portrait.height());
-            return Err(Error::world(format!(
-                "the portrait crop has {width}x{height} pixels where the model takes {size}x{size}"
-            )));
-        }
-        face.inside(size, size)?;
-        self.make(portrait, face).map_err(failed)?.to_bundle()
+    fn check(&self, settings: &Settings) -> Result<()> {
+        settings.refuse_masks(&self.manifest.pack.name)?;
+        self.sampling(settings).map(|_| ())
+    }
+
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {
+        self.faces.find(picture)
+    }
+
+    fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {
+        self.check(settings)?;
+        portrait.check(self.manifest.picture.size as u32)?;
+        self.make(portrait).map_err(failed)?.to_bundle()
     }
 
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use shared::{
-    Bundle, FaceBox, Fps, Frames, Picture, Tensor, Verdict,
+    Bundle, FaceBox, Fps, Frames, Picture, Portrait, Tensor, Verdict,
     digest::sha256,
     job::Settings,
     ports::model::{ClipInput, Control, Model, Renderer},
@@ -28,14 +28,13 @@ fn tiny() -> std::sync::Arc<dyn Model> {
     open(dir.path().to_str().unwrap(), &[]).unwrap()
 }
 
-fn portrait() -> (Picture, FaceBox) {
+fn portrait() -> Portrait {
     let pixels = (0..32 * 32 * 3).map(|i| (i * 37 % 251) as u8).collect();
-    (Picture::new(32, 32, pixels).unwrap(), FaceBox { x: 8, y: 6, w: 16, h: 18 })
+    Portrait::with_face(Picture::new(32, 32, pixels).unwrap(), FaceBox { x: 8, y: 6, w: 16, h: 18 })
 }
 
 fn renderer(model: &dyn Model, settings: &Settings, seed: u64) -> Box<dyn Renderer> {
-    let (picture, face) = portrait();
-    let prepared = model.prepare(&picture, face, settings).unwrap();
+    let prepared = model.prepare(&portrait(), settings).unwrap();
     // As on another worker: only bytes travel.
     let prepared = Bundle::from_bytes(&prepared.to_bytes(Precision::Single).unwrap()).unwrap();
     model.renderer(&prepared, settings, seed).unwrap()
@@ -123,8 +122,8 @@ fn numbers_that_are_none_name_their_frame() {
 #[test]
 fn wrong_shapes_and_settings_are_refused() {
     let model = tiny();
-    let (picture, face) = portrait();
-    let prepared = model.prepare(&picture, face, &Settings::default()).unwrap();
+    let portrait = portrait();
+    let prepared = model.prepare(&portrait, &Settings::default()).unwrap();
     for settings in [
         Settings { steps: Some(0), ..Settings::default() },
         Settings { steps: Some(1001), ..Settings::default() },
@@ -132,9 +131,12 @@ fn wrong_shapes_and_settings_are_refused() {
         Settings { head_speed: Some(-1.0), ..Settings::default() },
     ] {
         assert_eq!(model.renderer(&prepared, &settings, 1).err().unwrap().verdict(), Verdict::Fail, "{settings:?}");
-        assert_eq!(model.prepare(&picture, face, &settings).unwrap_err().verdict(), Verdict::Fail, "{settings:?}");
+        assert_eq!(model.prepare(&portrait, &settings).unwrap_err().verdict(), Verdict::Fail, "{settings:?}");
+        assert_eq!(model.check(&settings).unwrap_err().verdict(), Verdict::Fail, "{settings:?}");
     }
-    assert!(model.prepare(&Picture::black(16, 16), face, &Settings::default()).is_err());
+    let masks = Settings { mask_face: portrait.face, ..Settings::default() };
+    assert!(model.check(&masks).unwrap_err().to_string().contains("--mask-face"));
+    assert!(model.prepare(&Portrait::unknown(Picture::black(16, 16)), &Settings::default()).is_err());
     for name in prepared.tensors.keys() {
         let mut other = prepared.clone();
         other.tensors.insert(name.clone(), Tensor::new([1], vec![0.0]).unwrap());

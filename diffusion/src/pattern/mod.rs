@@ -14,7 +14,7 @@ mod render;
 pub use mark::Mark;
 
 use shared::{
-    Bundle, Error, FaceBox, Fps, Picture, Result, Tensor,
+    Bundle, Error, Fps, Portrait, Result, Tensor,
     digest::{Digest, sha256},
     job::Settings,
     ports::model::{AudioEncoder, Model, ModelShape, Renderer},
@@ -55,7 +55,7 @@ impl TestPattern {
     /// The model.
     pub fn new() -> Self {
         // The number rises whenever the picture or the latents change.
-        Self { digest: sha256(b"emofarm test-pattern 1") }
+        Self { digest: sha256(b"emofarm test-pattern 2") }
     }
 }
 
@@ -89,18 +89,19 @@ impl Model for TestPattern {
         Box::new(LevelMeter::new(fps))
     }
 
-    fn prepare(&self, portrait: &Picture, face: FaceBox, settings: &Settings) -> Result<Bundle> {
-        if (portrait.width(), portrait.height()) != (SIZE, SIZE) {
-            return Err(Error::world(format!(
-                "the portrait crop has {}x{} pixels where the test pattern takes {SIZE}x{SIZE}",
-                portrait.width(),
-                portrait.height()
-            )));
-        }
-        face.inside(SIZE, SIZE)?;
+    fn check(&self, settings: &Settings) -> Result<()> {
+        settings.refuse_masks(Self::NAME)
+    }
+
+    fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {
+        self.check(settings)?;
+        portrait.check(SIZE)?;
         let mut digest = Digest::new();
-        digest.field(portrait.data());
-        digest.field(format!("{face:?} {settings:?}").as_bytes());
+        digest.field(portrait.picture.data());
+        digest.field(format!("{:?} {:?}", portrait.face_or_middle(), portrait.key_points).as_bytes());
+        digest.field(
+            &serde_json::to_vec(settings).map_err(|e| Error::world("settings do not serialise").from_source(e))?,
+        );
         let ticket = digits(fold(0, digest.hex().as_bytes()));
         Ok(Bundle::of(TICKET, Tensor::new([ticket.len()], ticket.to_vec())?))
     }

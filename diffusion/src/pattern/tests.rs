@@ -1,7 +1,7 @@
 //! What the test pattern must show, and what must change it.
 
 use shared::{
-    Frames, Tensor,
+    FaceBox, Frames, Picture, Tensor,
     job::Settings,
     ports::model::{ClipInput, Control},
     tensor::Precision,
@@ -22,7 +22,7 @@ fn features(frames: usize, seed: u32) -> Tensor {
 fn renderer(seed: u64) -> Box<dyn Renderer> {
     let model = TestPattern::new();
     let face = FaceBox { x: 60, y: 60, w: 100, h: 100 };
-    let prepared = model.prepare(&Picture::black(SIZE, SIZE), face, &settings()).unwrap();
+    let prepared = model.prepare(&Portrait::with_face(Picture::black(SIZE, SIZE), face), &settings()).unwrap();
     // As on another worker: only the bytes of the bundle travel, in half precision.
     let prepared = Bundle::from_bytes(&prepared.to_bytes(Precision::Half).unwrap()).unwrap();
     model.renderer(&prepared, &settings(), seed).unwrap()
@@ -113,11 +113,15 @@ fn the_portrait_and_the_settings_count() {
     let black = Picture::black(SIZE, SIZE);
     let mut dot = black.clone();
     dot.data_mut()[1000] = 1;
-    let base = model.prepare(&black, face, &settings()).unwrap();
-    assert_ne!(base, model.prepare(&dot, face, &settings()).unwrap());
-    assert_ne!(base, model.prepare(&black, FaceBox { w: 8, ..face }, &settings()).unwrap());
-    assert_ne!(base, model.prepare(&black, face, &Settings { guidance: Some(2.0), ..settings() }).unwrap());
-    assert!(model.prepare(&Picture::black(64, 64), face, &settings()).is_err());
+    let with = |picture: &Picture, face| Portrait::with_face(picture.clone(), face);
+    let base = model.prepare(&with(&black, face), &settings()).unwrap();
+    assert_ne!(base, model.prepare(&with(&dot, face), &settings()).unwrap());
+    assert_ne!(base, model.prepare(&with(&black, FaceBox { w: 8, ..face }), &settings()).unwrap());
+    let guided = Settings { guidance: Some(2.0), ..settings() };
+    assert_ne!(base, model.prepare(&with(&black, face), &guided).unwrap());
+    assert!(model.prepare(&with(&Picture::black(64, 64), face), &settings()).is_err());
+    let masks = Settings { mask_lip: Some(face), ..settings() };
+    assert!(model.prepare(&with(&black, face), &masks).unwrap_err().to_string().contains("--mask-lip"));
 }
 
 #[test]

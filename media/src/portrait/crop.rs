@@ -1,10 +1,11 @@
 //! The square crop around the face that the network works on.
 
 use image::{RgbImage, imageops, imageops::FilterType};
-use shared::{Error, FaceBox, Picture, Result};
-
-/// The longer edge of the face box as a share of the crop's edge.
-const FACE_SHARE: f64 = 0.6;
+use shared::{
+    Error, FaceBox, Picture, Portrait, Result,
+    face::{FACE_SHARE, KeyPoints},
+    job::Settings,
+};
 
 /// A square inside of a picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,25 +15,39 @@ struct Square {
     edge: u32,
 }
 
-/// Cuts a square around `face` out of `picture` and scales it to `size` x `size` pixels; gives the crop and
-/// the face box inside of it.
+/// Cuts a square around the face of `settings` out of `picture` and scales it to `size` x `size` pixels; everything that the
+/// settings say about the face is mapped into the crop.
 ///
 /// The face's longer edge takes about 60 % of the crop. The square is shifted to stay inside of the picture;
 /// where it does not fit at all, it is the largest one, as near to the face's centre as can be. Without
-/// a face box the largest square in the middle is taken, and the face is assumed in its middle.
+/// a face box the largest square in the middle is taken.
 ///
 /// # Errors
-/// When the box lies outside of the picture or `size` is zero or above 8192.
-pub fn crop_square(picture: &Picture, face: Option<FaceBox>, size: u32) -> Result<(Picture, FaceBox)> {
+/// When a box lies outside of the picture, a region outside of the crop, or `size` is zero or above 8192.
+pub fn crop_square(picture: &Picture, settings: &Settings, size: u32) -> Result<Portrait> {
     if size == 0 || size > super::LONGEST_EDGE {
         return Err(Error::order(format!("a crop of {size} pixels is out of range")).mend("choose 1 to 8192 pixels"));
     }
     let (width, height) = (picture.width(), picture.height());
-    let face = face.map(|face| face.inside(width, height)).transpose()?;
+    let face = settings.face.map(|face| face.inside(width, height)).transpose()?;
     let square = square(width, height, face);
-    let crop = scale(picture, square, size)?;
-    let inside = face.map_or_else(|| middle(size), |face| mapped(face, square, size));
-    Ok((crop, inside))
+    let region = |given: Option<FaceBox>, what: &str, flag: &str| {
+        let Some(given) = given else { return Ok(None) };
+        let region = given.named_inside(what, flag, width, height)?;
+        if square.shows(region) {
+            return Ok(Some(mapped(region, square, size)));
+        }
+        let Square { x, y, edge } = square;
+        Err(Error::order(format!("the {what} {given} lies outside of the crop {x},{y},{edge},{edge} around the face"))
+            .mend(format!("give {flag} a rectangle in the face, or --face the right one")))
+    };
+    Ok(Portrait {
+        picture: scale(picture, square, size)?,
+        face: face.map(|face| mapped(face, square, size)),
+        key_points: settings.key_points.map(|points| mapped_points(&points, square, size)),
+        face_region: region(settings.mask_face, "face region", "--mask-face")?,
+        lip_region: region(settings.mask_lip, "lip region", "--mask-lip")?,
+    })
 }
 
 fn square(width: u32, height: u32, face: Option<FaceBox>) -> Square {
@@ -56,10 +71,19 @@ fn square(width: u32, height: u32, face: Option<FaceBox>) -> Square {
     Square { x: place(centre_x, width), y: place(centre_y, height), edge }
 }
 
-fn middle(size: u32) -> FaceBox {
-    let edge = ((f64::from(size) * FACE_SHARE).round() as u32).max(1);
-    let start = (size - edge) / 2;
-    FaceBox { x: start, y: start, w: edge, h: edge }
+impl Square {
+    /// Whether a pixel of `region` is in it.
+    fn shows(self, region: FaceBox) -> bool {
+        let meets = |start: u32, length: u32, from: u32| start < from + self.edge && from < start + length;
+        meets(region.x, region.w, self.x) && meets(region.y, region.h, self.y)
+    }
+}
+
+/// Points at pixel centres stay at the centres of what the pixels become.
+fn mapped_points(points: &KeyPoints, square: Square, size: u32) -> KeyPoints {
+    let scale = size as f32 / square.edge as f32;
+    let place = |x: f32, origin: u32| (x + 0.5 - origin as f32) * scale - 0.5;
+    points.map(|[x, y]| [place(x, square.x), place(y, square.y)])
 }
 
 /// The part of `face` that lies in the square, in pixels of the scaled crop.
@@ -100,6 +124,10 @@ mod tests {
         FaceBox { x, y, w, h }
     }
 
+    fn with(face: Option<FaceBox>) -> Settings {
+        Settings { face, ..Settings::default() }
+    }
+
     #[test]
     fn squares_stay_inside_the_picture() {
         let table = [
@@ -118,11 +146,11 @@ mod tests {
     #[test]
     fn the_face_takes_three_fifths_of_the_crop() {
         let picture = Picture::black(1000, 800);
-        let (crop, face) = crop_square(&picture, Some(at(400, 300, 120, 100)), 512).unwrap();
-        assert_eq!((crop.width(), crop.height()), (512, 512));
-        assert_eq!(face, FaceBox { x: 102, y: 128, w: 308, h: 256 });
-        let (_, face) = crop_square(&picture, None, 256).unwrap();
-        assert_eq!(face, FaceBox { x: 51, y: 51, w: 154, h: 154 });
+        let crop = crop_square(&picture, &with(Some(at(400, 300, 120, 100))), 512).unwrap();
+        crop.check(512).unwrap();
+        assert_eq!(crop.face, Some(FaceBox { x: 102, y: 128, w: 308, h: 256 }));
+        let crop = crop_square(&picture, &with(None), 256).unwrap();
+        assert_eq!((crop.face, crop.face_or_middle()), (None, FaceBox { x: 51, y: 51, w: 154, h: 154 }));
     }
 
     #[test]
@@ -134,23 +162,46 @@ mod tests {
             }
         }
         for size in [64, 100, 400] {
-            let (crop, face) = crop_square(&picture, Some(at(110, 40, 60, 60)), size).unwrap();
-            assert_eq!(crop.pixel(face.x + face.w / 2, face.y + face.h / 2), Some([200, 100, 50]));
-            assert_eq!(crop.pixel(1, 1), Some([0, 0, 0]));
+            let crop = crop_square(&picture, &with(Some(at(110, 40, 60, 60))), size).unwrap();
+            let face = crop.face.unwrap();
+            assert_eq!(crop.picture.pixel(face.x + face.w / 2, face.y + face.h / 2), Some([200, 100, 50]));
+            assert_eq!(crop.picture.pixel(1, 1), Some([0, 0, 0]));
         }
     }
 
     #[test]
     fn wide_faces_are_cut_to_the_crop() {
         let picture = Picture::black(1000, 100);
-        let (_, face) = crop_square(&picture, Some(at(100, 0, 800, 100)), 64).unwrap();
-        assert_eq!(face, FaceBox { x: 0, y: 0, w: 64, h: 64 });
+        let crop = crop_square(&picture, &with(Some(at(100, 0, 800, 100))), 64).unwrap();
+        assert_eq!(crop.face, Some(FaceBox { x: 0, y: 0, w: 64, h: 64 }));
     }
 
     #[test]
     fn boxes_outside_are_refused() {
         let picture = Picture::black(100, 100);
-        assert!(crop_square(&picture, Some(at(50, 50, 51, 10)), 64).is_err());
-        assert!(crop_square(&picture, None, 0).is_err());
+        assert!(crop_square(&picture, &with(Some(at(50, 50, 51, 10))), 64).is_err());
+        assert!(crop_square(&picture, &with(None), 0).is_err());
+    }
+
+    #[test]
+    fn key_points_and_regions_go_with_the_crop() {
+        let mut picture = Picture::black(1000, 800);
+        picture.data_mut()[(330 * 1000 + 420) * 3] = 255;
+        let face = at(400, 300, 120, 100);
+        let points = KeyPoints::assumed_in(face).map(|_| [420.0, 330.0]);
+        let lip = at(430, 370, 60, 20);
+        let settings = Settings { key_points: Some(points), mask_lip: Some(lip), ..with(Some(face)) };
+        let crop = crop_square(&picture, &settings, 600).unwrap();
+        // The square is 360,250 and 200 wide, so that each pixel becomes 3x3: the lone bright one lies around the point.
+        let [x, y] = crop.key_points.unwrap().nose;
+        assert_eq!((x, y), (181.0, 241.0));
+        assert!(crop.picture.pixel(181, 241).unwrap()[0] > 200, "{:?}", crop.picture.pixel(181, 241));
+        assert_eq!((crop.lip_region, crop.face_region), (Some(at(210, 360, 180, 60)), None));
+        let away = Settings { mask_lip: Some(at(0, 0, 300, 200)), ..settings.clone() };
+        let error = crop_square(&picture, &away, 600).unwrap_err().to_string();
+        assert!(error.contains("0,0,300,200") && error.contains("--mask-lip"), "{error}");
+        let outside = Settings { mask_face: Some(at(990, 0, 30, 30)), ..settings };
+        let error = crop_square(&picture, &outside, 600).unwrap_err().to_string();
+        assert!(error.contains("990,0,30,30") && error.contains("--mask-face"), "{error}");
     }
 }

@@ -3,7 +3,7 @@
 //! The calls are synchronous and may take seconds; callers run them off the async runtime. All state that
 //! matters is in the arguments, so that any worker continues where another stopped.
 
-use crate::{Bundle, FaceBox, Fps, Frames, Picture, Result, Tensor, job::Settings};
+use crate::{Bundle, Fps, Frames, Picture, Portrait, Result, Tensor, face::FaceSearch, job::Settings};
 
 /// The sizes that the plan and the other rooms must know of a model.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -36,9 +36,27 @@ pub trait Model: Send + Sync {
     /// Starts to turn 16 kHz mono samples into features at the frame times `i / fps`.
     fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder>;
 
-    /// Makes everything that is the same for all clips of a job. `portrait` is square, of `image_size`; `face` lies in it.
+    /// Finds a setting that this model cannot honour, before anything is queued.
+    ///
+    /// # Errors
+    /// [`Cause::Order`](crate::error::Cause::Order) naming the setting; one that would have no effect is refused, not passed over.
+    fn check(&self, settings: &Settings) -> Result<()> {
+        let _ = settings;
+        Ok(())
+    }
+
+    /// Looks for faces in an upright picture of any size. The same picture gives the same findings.
+    ///
+    /// # Errors
+    /// When the detector's file is damaged or does not fit.
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {
+        let _ = picture;
+        Ok(FaceSearch::NoDetector)
+    }
+
+    /// Makes everything that is the same for all clips of a job. The portrait's crop has `image_size`.
     /// The bundle is all that [`Model::renderer`] needs, on whatever worker.
-    fn prepare(&self, portrait: &Picture, face: FaceBox, settings: &Settings) -> Result<Bundle>;
+    fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle>;
 
     /// Takes up a job that was prepared.
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>>;

@@ -6,8 +6,9 @@ use std::sync::{
 };
 
 use shared::{
-    Bundle, FaceBox, Fps, Picture, Result, Tensor,
+    Bundle, FaceBox, Fps, Picture, Portrait, Result, Tensor,
     digest::Digest,
+    face::{FaceFinding, FaceSearch},
     job::Settings,
     ports::{AudioEncoder, ClipInput, Control, Model, ModelShape, Renderer},
 };
@@ -30,6 +31,10 @@ pub(crate) struct Script {
     pub(crate) endless: Mutex<Option<u64>>,
     /// Told when the endless clip began.
     pub(crate) began: tokio::sync::Notify,
+    /// What the detector sees; without it there is no detector.
+    pub(crate) faces: Mutex<Option<Vec<FaceFinding>>>,
+    /// The face boxes that portraits were prepared with, in pixels of the crop.
+    pub(crate) prepared: Mutex<Vec<Option<FaceBox>>>,
 }
 
 /// A model of checksums.
@@ -59,11 +64,16 @@ impl Model for Checksums {
         Box::new(Loudness { fps, frame: 0, samples: Vec::new(), taken: 0 })
     }
 
-    fn prepare(&self, portrait: &Picture, face: FaceBox, _: &Settings) -> Result<Bundle> {
-        assert_eq!((portrait.width(), portrait.height()), (SIZE, SIZE));
+    fn find_faces(&self, _: &Picture) -> Result<FaceSearch> {
+        Ok(self.0.faces.lock().unwrap().clone().map_or(FaceSearch::NoDetector, FaceSearch::found))
+    }
+
+    fn prepare(&self, portrait: &Portrait, _: &Settings) -> Result<Bundle> {
+        portrait.check(SIZE)?;
+        self.0.prepared.lock().unwrap().push(portrait.face);
         let mut digest = Digest::new();
-        digest.field(portrait.data());
-        digest.field(format!("{face:?}").as_bytes());
+        digest.field(portrait.picture.data());
+        digest.field(format!("{:?} {:?}", portrait.face, portrait.key_points).as_bytes());
         Ok(Bundle::of("portrait", Tensor::new([1], vec![number(digest)])?))
     }
 

@@ -79,9 +79,9 @@ fn in_one_go() -> Vec<f32> {
     });
     let (model, order) = (Checksums(Arc::default()), order());
     let picture = media::portrait::load(&files[0]).unwrap();
-    let (crop, face) = media::portrait::crop_square(&picture, None, model.shape().image_size).unwrap();
+    let crop = media::portrait::crop_square(&picture, &order.settings, model.shape().image_size).unwrap();
     let mut renderer =
-        model.renderer(&model.prepare(&crop, face, &order.settings).unwrap(), &order.settings, order.seed).unwrap();
+        model.renderer(&model.prepare(&crop, &order.settings).unwrap(), &order.settings, order.seed).unwrap();
     let mut encoder = model.audio_encoder(order.fps);
     let mut reader = media::audio::Reader::open(&files[1]).unwrap();
     let mut features = Vec::new();

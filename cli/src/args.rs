@@ -154,11 +154,50 @@ pub(crate) struct ModelArgs {
 pub(crate) enum ModelCommand {
     /// List the packs on the search path.
     List,
+    /// Fetch a published release from the hub, once its licences are accepted.
+    Pull(PullArgs),
+    /// Make a pack of a published release: safetensors with checksums, without what is never read.
+    Import(ImportArgs),
     /// Show a pack's sizes, parameters, licence and checksums.
     Inspect {
         /// The pack, by name or directory.
         name: String,
     },
+}
+
+/// Arguments of `model pull`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  emofarm model pull hallo
+  HF_ENDPOINT=https://mirror.example emofarm model pull hallo2 --accept-licence
+
+HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured. A pull that was interrupted goes on when the
+same command is given again.")]
+pub(crate) struct PullArgs {
+    /// The release: hallo or hallo2.
+    pub(crate) release: String,
+    /// Accept the licences that are shown, for scripts.
+    #[arg(long)]
+    pub(crate) accept_licence: bool,
+    /// Put the release here [default: its name below the data directory's models].
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) output: Option<PathBuf>,
+}
+
+/// Arguments of `model import`.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  emofarm model import ~/hallo -o models/hallo")]
+pub(crate) struct ImportArgs {
+    /// The release as it was published: a directory with `pretrained_models`, or that directory itself.
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) dir: PathBuf,
+    /// Write the pack here; it must not exist [default: its name below the data directory's models].
+    #[arg(short, long, value_name = "PACK", value_hint = ValueHint::DirPath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Name of the pack [default: the name of its directory].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
 }
 
 fn parse<T: std::str::FromStr<Err = shared::Error>>(text: &str) -> Result<T, String> {

@@ -1,4 +1,8 @@
-//! `emofarm model`: which packs there are, and what is in one.
+//! `emofarm model`: which packs there are, what is in one, and how they come here.
+
+mod import;
+mod meter;
+mod pull;
 
 use diffusion::{PackReport, PackSummary};
 use shared::Result;
@@ -13,6 +17,8 @@ use crate::{
 pub(crate) fn run(args: &ModelArgs, settings: &Settings, json: bool) -> Result<u8> {
     let search = settings.search_path();
     match &args.command {
+        ModelCommand::Import(args) => return import::run(args, settings, json),
+        ModelCommand::Pull(args) => return pull::run(args, settings, json),
         ModelCommand::List => list(&diffusion::packs(&search), settings, json),
         ModelCommand::Inspect { name } => {
             let report = diffusion::inspect(name, &search)?;

@@ -111,9 +111,20 @@ impl Settings {
         Wishes { fps, seed, segment_clips, part_segments, settings }
     }
 
+    /// Where packs that were pulled or imported are put.
+    pub(crate) fn packs_dir(&self) -> PathBuf {
+        self.data_dir.join("models")
+    }
+
     /// The directories in which packs are looked for.
     pub(crate) fn search_path(&self) -> Vec<PathBuf> {
-        std::env::split_paths(&self.model_path).filter(|dir| !dir.as_os_str().is_empty()).collect()
+        let mut search: Vec<PathBuf> =
+            std::env::split_paths(&self.model_path).filter(|dir| !dir.as_os_str().is_empty()).collect();
+        // With another data directory, what is pulled into it is found all the same.
+        if !search.contains(&self.packs_dir()) {
+            search.push(self.packs_dir());
+        }
+        search
     }
 }
 

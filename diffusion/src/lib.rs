@@ -7,6 +7,8 @@ mod device;
 mod emo;
 pub mod face;
 mod find;
+pub mod hub;
+mod import;
 mod inspect;
 mod kernels;
 mod listen;
@@ -22,6 +24,7 @@ mod wav2vec;
 
 pub use device::device_name;
 pub use find::open;
+pub use import::{ImportProgress, import};
 pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};
 
 #[cfg(test)]

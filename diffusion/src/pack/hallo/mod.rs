@@ -16,8 +16,9 @@ pub use config::{
     AudioProjection, Branches, Clip, Face, HalloConfig, HalloSampler, HalloUnet, HalloVae, Motion, SpeechWindow,
     Wav2VecConfig,
 };
+pub(crate) use files::RESEARCH;
 pub use files::{PackFile, Role};
-pub use manifest::HalloManifest;
+pub use manifest::{FileEntry, HalloManifest};
 
 use super::{MANIFEST, MANIFEST_LIMIT, manifest::About, read_text, sha256_of, weights::Weights};
 use published::Layout;
@@ -106,6 +107,11 @@ impl HalloPack {
             digest.update(format!("{} {}\n", sha256_of(&file.path)?, file.role.name()).as_bytes());
         }
         Ok(digest.hex())
+    }
+
+    /// Whether it has a manifest of its own.
+    pub fn is_converted(&self) -> bool {
+        self.manifest.is_some()
     }
 
     /// The file in `role`, where the pack has one.

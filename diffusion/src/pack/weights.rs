@@ -8,7 +8,6 @@ use std::{
     path::Path,
 };
 
-use safetensors::Dtype;
 use shared::{Error, Result};
 
 use super::{header, mapped::Mapped, missing, stored::Stored};
@@ -89,32 +88,6 @@ impl Weights {
         Mapped::new(&self.file, stored.offset, stored.length).map_err(|e| missing(Path::new(&self.name), e))
     }
 
-    /// Passes over a tensor that no network needs but published files have.
-    pub(crate) fn ignore(&self, name: &str) {
-        self.left.borrow_mut().remove(name);
-    }
-
-    /// Compares the file with what a network needs, without reading a number: `expected` are names and shapes.
-    ///
-    /// # Errors
-    /// Names the tensors that are missing, have another shape, or are not expected.
-    pub(crate) fn check<'a>(&self, expected: impl IntoIterator<Item = (&'a str, &'a [usize])>) -> Result<()> {
-        let (mut faults, mut known) = (Vec::new(), BTreeSet::new());
-        for (name, shape) in expected {
-            known.insert(name);
-            match self.stored.get(name) {
-                None => faults.push(format!("{name} is missing")),
-                Some(found) if found.shape != shape => {
-                    faults.push(format!("{name} has shape {:?}, not {shape:?}", found.shape));
-                }
-                Some(_) => {}
-            }
-        }
-        let unexpected = self.stored.keys().filter(|name| !known.contains(name.as_str()));
-        faults.extend(unexpected.map(|name| format!("{name} is not expected")));
-        if faults.is_empty() { Ok(()) } else { Err(self.fault(&format!("tensors do not fit: {}", list(&faults)))) }
-    }
-
     /// Ends the taking.
     ///
     /// # Errors
@@ -155,15 +128,6 @@ impl<'a> Scope<'a> {
         Self { weights: self.weights, prefix: format!("{}{name}.", self.prefix) }
     }
 
-    /// Whether there is a tensor `name` here, or a place of that name.
-    pub(crate) fn has(&self, name: &str) -> bool {
-        let name = format!("{}{name}", self.prefix);
-        let stored = &self.weights.stored;
-        let place = format!("{name}.");
-        stored.contains_key(&name)
-            || stored.range(place.clone()..).next().is_some_and(|(key, _)| key.starts_with(&place))
-    }
-
     /// Takes the tensor `name`, which must have `shape`, as `f32`.
     ///
     /// # Errors
@@ -188,18 +152,6 @@ impl<'a> Scope<'a> {
         })
     }
 
-    /// Takes the tensor `name` as it is stored: its bytes stay in the file and are read when they are touched.
-    ///
-    /// # Errors
-    /// When it is missing, has another shape, or its rows do not follow one another in the file.
-    pub(crate) fn take_mapped(&self, name: &str, shape: &[usize]) -> Result<(Dtype, Mapped)> {
-        let stored = self.claim(name, shape)?;
-        if stored.strides.is_some() {
-            return Err(self.weights.fault(&format!("tensor {}{name} does not lie row by row", self.prefix)));
-        }
-        Ok((stored.dtype, self.weights.map(stored)?))
-    }
-
     fn claim(&self, name: &str, shape: &[usize]) -> Result<&'a Stored> {
         let name = format!("{}{name}", self.prefix);
         let weights = self.weights;
@@ -218,7 +170,7 @@ impl<'a> Scope<'a> {
 #[cfg(test)]
 mod tests {
     use half::f16;
-    use safetensors::tensor::TensorView;
+    use safetensors::{Dtype, tensor::TensorView};
 
     use super::*;
 
@@ -240,20 +192,10 @@ mod tests {
     fn each_tensor_is_taken_once_with_its_shape() {
         let (_dir, weights) = weights();
         let a = weights.root().at("a");
-        assert!(a.has("b") && weights.root().has("a") && !weights.root().has("a.") && !a.has("c"));
         let error = a.take("c", &[1]).unwrap_err().to_string();
         assert!(error.contains("w.safetensors: tensor a.c is missing"), "{error}");
         assert_eq!(a.take("b", &[1, 2]).unwrap(), [1.0, -0.5]);
         assert!(a.take("b", &[1, 2]).unwrap_err().to_string().contains("a.b is needed twice"));
-        weights.finish().unwrap();
-    }
-
-    #[test]
-    fn a_mapped_tensor_is_the_bytes_of_the_file() {
-        let (_dir, weights) = weights();
-        let (dtype, bytes) = weights.root().take_mapped("a.b", &[1, 2]).unwrap();
-        assert_eq!((dtype, &*bytes), (Dtype::F16, &[0x00, 0x3c, 0x00, 0xb8][..]));
-        assert_eq!(weights.bytes(), 4);
         weights.finish().unwrap();
     }
 
@@ -263,20 +205,11 @@ mod tests {
         assert!(error.contains("a.b has shape [1, 2] where the pack's sizes need [2]"), "{error}");
         let error = weights().1.finish().unwrap_err().to_string();
         assert!(error.contains("unexpected tensor a.b"), "{error}");
-    }
-
-    #[test]
-    fn a_check_by_shape_names_every_fault_and_reads_nothing() {
-        let (_dir, weights) = weights();
-        weights.check([("a.b", &[1, 2][..])]).unwrap();
         let names: Vec<String> = (0..9).map(|i| format!("x{i}")).collect();
-        let expected = names.iter().map(|name| (name.as_str(), &[1][..])).chain([("a.b", &[2][..])]);
-        let error = weights.check(expected).unwrap_err().to_string();
-        assert!(error.contains("x0 is missing") && error.contains("and 5 more"), "{error}");
-        let error = weights.check([]).unwrap_err().to_string();
-        assert!(error.contains("a.b is not expected"), "{error}");
-        weights.ignore("a.b");
-        weights.finish().unwrap();
+        let view = || TensorView::new(Dtype::F16, vec![1], &[0; 2]).unwrap();
+        let many: Vec<_> = names.iter().map(|name| (name.as_str(), view())).collect();
+        let error = file(&many).1.finish().unwrap_err().to_string();
+        assert!(error.contains("9 unexpected tensors: x0, x1, x2, x3, x4 and 4 more"), "{error}");
     }
 
     #[test]

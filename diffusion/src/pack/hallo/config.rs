@@ -261,7 +261,10 @@ impl HalloConfig {
             (fits(&unet.channels, self.motion.heads), "unet.channels: multiples of motion.heads"),
             (fits(&vae.channels, vae.norm_groups), "vae.channels: multiples of vae.norm_groups"),
             (vae.scale.is_normal(), "vae.scale: a number other than zero"),
-            (self.clip.fps > 0 && self.clip.fps <= 1000, "clip.fps: 1 to 1000"),
+            (
+                self.clip.fps > 0 && 16_000 % self.clip.fps == 0,
+                "clip.fps: a divisor of 16000, so that frames begin on samples",
+            ),
             (self.clip.motion_frames <= self.clip.frames, "clip.motion_frames: not more than clip.frames"),
             (
                 self.clip.frames + self.clip.motion_frames <= self.motion.positions,

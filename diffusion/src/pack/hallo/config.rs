@@ -222,25 +222,6 @@ impl HalloConfig {
     pub(crate) fn fault(&self) -> Option<String> {
         let (unet, vae, speech) = (&self.unet, &self.vae, &self.wav2vec);
         let sizes = [&unet.channels, &vae.channels, &self.face.locator_channels, &speech.conv_channels];
-        let single = [
-            self.clip.frames,
-            self.clip.motion_frames,
-            self.audio.hidden,
-            self.audio.tokens,
-            self.audio.token_dim,
-            self.face.embedding,
-            self.face.tokens,
-            unet.cross_attention_dim,
-            vae.latent_channels,
-            speech.channels,
-            speech.ff_channels,
-            speech.layers,
-            speech.position_kernel,
-            self.sampler.train_steps,
-            self.motion.blocks,
-            unet.layers_per_block,
-            vae.layers_per_block,
-        ];
         let sound = |size: &usize| (1..=1 << 16).contains(size);
         let fits = |widths: &[usize], by: usize| by > 0 && widths.iter().all(|width| width.is_multiple_of(by));
         let rules = [
@@ -248,7 +229,7 @@ impl HalloConfig {
                 sizes.iter().all(|list| (1..=16).contains(&list.len()) && list.iter().all(sound)),
                 "a list of widths is empty, too long, or has a width of zero or above 65536",
             ),
-            (single.iter().all(sound), "a size is zero or above 65536"),
+            (self.single_sizes().iter().all(sound), "a size is zero or above 65536"),
             (
                 (2..=6).contains(&unet.channels.len()) && vae.channels.len() <= 6,
                 "unet.channels: 2 to 6 widths, vae.channels: 1 to 6",
@@ -271,6 +252,41 @@ impl HalloConfig {
                 "motion.positions: not fewer than clip and motion frames together",
             ),
             (self.audio.window % 2 == 1 && self.audio.window < 100, "audio.window: an odd number below 100"),
+            ((1..=self.sampler.train_steps).contains(&self.sampler.steps), "sampler.steps: 1 to sampler.train_steps"),
+        ];
+        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
+        broken.or_else(|| self.speech_fault()).or_else(|| self.map_fault())
+    }
+
+    /// Sizes that stand alone.
+    fn single_sizes(&self) -> [usize; 17] {
+        let (unet, vae, speech) = (&self.unet, &self.vae, &self.wav2vec);
+        [
+            self.clip.frames,
+            self.clip.motion_frames,
+            self.audio.hidden,
+            self.audio.tokens,
+            self.audio.token_dim,
+            self.face.embedding,
+            self.face.tokens,
+            unet.cross_attention_dim,
+            vae.latent_channels,
+            speech.channels,
+            speech.ff_channels,
+            speech.layers,
+            speech.position_kernel,
+            self.sampler.train_steps,
+            self.motion.blocks,
+            unet.layers_per_block,
+            vae.layers_per_block,
+        ]
+    }
+
+    /// Faults of the speech encoder.
+    fn speech_fault(&self) -> Option<String> {
+        let speech = &self.wav2vec;
+        let fits = |by: usize| by > 0 && speech.channels.is_multiple_of(by);
+        let rules = [
             (
                 speech.conv_kernels.len() == speech.conv_channels.len()
                     && speech.conv_strides.len() == speech.conv_channels.len(),
@@ -285,7 +301,7 @@ impl HalloConfig {
                 "wav2vec.conv_strides: 1 up to the kernel, kernels up to 64",
             ),
             (
-                fits(&[speech.channels], speech.heads) && fits(&[speech.channels], speech.position_groups),
+                fits(speech.heads) && fits(speech.position_groups),
                 "wav2vec.channels: a multiple of heads and of position_groups",
             ),
             (
@@ -294,10 +310,8 @@ impl HalloConfig {
                     && self.speech.exact_seconds <= 36_000,
                 "speech: window_seconds 1 to 3600, overlap_seconds up to 3600, exact_seconds up to 36000",
             ),
-            ((1..=self.sampler.train_steps).contains(&self.sampler.steps), "sampler.steps: 1 to sampler.train_steps"),
         ];
-        let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
-        broken.or_else(|| self.map_fault())
+        rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned())
     }
 
     /// Faults between the sizes of maps, once each size alone is known to be sound.

@@ -12,6 +12,7 @@ mod jobs;
 mod limits;
 mod material;
 mod operators;
+mod postgres;
 mod refusals;
 mod sources;
 mod submit;

@@ -23,6 +23,9 @@ const GAP: Duration = Duration::from_millis(10);
 /// A released task that nobody took for so long is rung for again.
 const UNHEARD: Duration = Duration::from_secs(10);
 
+/// Rounds that follow one another at once.
+const MOST_ROUNDS: u32 = 16;
+
 /// Rings that are repeated in one sweep.
 const REPEATS: u32 = 256;
 
@@ -148,8 +151,18 @@ impl Sweep {
         self.ring(&unheard).await
     }
 
-    /// One round of releases.
+    /// Rounds of releases, until nothing more is to be released.
     async fn round(&self) -> Result<()> {
+        // A full round may have left some; the depth of the routes ends this long before the bound.
+        for _ in 0..MOST_ROUNDS {
+            if self.release().await? < CANDIDATES as usize {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn release(&self) -> Result<usize> {
         let began = Instant::now();
         let released = self.ledger.release(CANDIDATES, self.clock.now(), &choose).await?;
         metrics::histogram!("emofarm_release_seconds").record(began.elapsed().as_secs_f64());
@@ -157,7 +170,8 @@ impl Sweep {
             let (lane, pool) = (route.lane.name(), route.pool.to_string());
             metrics::counter!("emofarm_tasks_released_total", "lane" => lane, "pool" => pool).increment(1);
         }
-        self.ring(&released).await
+        self.ring(&released).await?;
+        Ok(released.len())
     }
 
     async fn ring(&self, rings: &[(Route, TaskKey)]) -> Result<()> {

@@ -22,8 +22,8 @@ use self::{depth::Depth, limits::Limits, share::Shares};
 
 pub use self::depth::{FEWEST, UNREACHABLE};
 
-/// Candidates that the ledger shows of each tenant on each route: as many as one round may release on a farm of hundreds of workers.
-pub const CANDIDATES: u32 = 256;
+/// Candidates that the ledger shows of each tenant in each lane and pool: several rounds follow one another where more are to be released.
+pub const CANDIDATES: u32 = 64;
 
 /// The candidates that are released now, the first in line first.
 pub fn choose(view: &View) -> Vec<TaskKey> {

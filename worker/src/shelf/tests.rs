@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use shared::{
-    Bundle, FaceBox, Fps, Picture,
+    Bundle, Fps, Portrait,
     error::Cause,
     job::Settings,
     ports::{AudioEncoder, ModelShape, Renderer},
@@ -30,7 +30,7 @@ impl Model for Named {
         unreachable!()
     }
 
-    fn prepare(&self, _: &Picture, _: FaceBox, _: &Settings) -> Result<Bundle> {
+    fn prepare(&self, _: &Portrait, _: &Settings) -> Result<Bundle> {
         unreachable!()
     }
 

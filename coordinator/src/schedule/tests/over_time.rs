@@ -52,13 +52,15 @@ impl Farm {
 
     /// The first of every tenant, as the ledger shows them.
     fn candidates(&self) -> Vec<Candidate> {
-        let mut shown: BTreeMap<&Name, usize> = BTreeMap::new();
-        let first = |task: &&Candidate| {
-            let shown = shown.entry(&task.tenant).or_default();
-            *shown += 1;
-            *shown <= SHOWN
-        };
-        self.queued.iter().filter(first).cloned().collect()
+        let (mut shown, mut candidates) = (BTreeMap::<&Name, usize>::new(), Vec::new());
+        for task in &self.queued {
+            let count = shown.entry(&task.tenant).or_default();
+            *count += 1;
+            if *count <= SHOWN {
+                candidates.push(task.clone());
+            }
+        }
+        candidates
     }
 
     /// A moment passes: work is finished, a round released, and free workers take what is most urgent and was released first.

@@ -2,8 +2,8 @@
 //!
 //! [`draft`] turns a portrait, a track and some wishes into an order and its plan, and finds everything that is wrong with
 //! them before anything is written. [`submit`] puts the inputs into the blob store and the job into the ledger.
-//! [`Sweep`] is the reconciler: it takes back leases that ran out and rings for tasks that are ready. [`api`] is what clients ask over
-//! HTTP, and [`webhooks`] tells them news.
+//! [`Sweep`] is the reconciler: it takes back what was lost, and releases what is ready as [`schedule`] decides. [`api`] is what
+//! clients ask over HTTP, and [`webhooks`] tells them news.
 
 pub mod api;
 mod backlog;
@@ -17,6 +17,7 @@ mod inputs;
 mod keep;
 mod remarks;
 mod rfc3339;
+pub mod schedule;
 mod submit;
 mod sweep;
 pub mod telemetry;

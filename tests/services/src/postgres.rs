@@ -139,7 +139,7 @@ fn script(programs: &Path, port: u16) -> String {
     format!(
         "[ -d data ] || {programs}/initdb -D data -U farm --auth=trust --no-sync -E UTF8 --locale=C.UTF-8 || exit 1\n\
          until {programs}/postgres -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-         -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c shared_buffers=128MB -c max_connections=300; \
+         -c fsync=off -c full_page_writes=off -c shared_buffers=128MB -c max_connections=300; \
          do sleep 0.1; done"
     )
 }

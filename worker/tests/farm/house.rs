@@ -8,7 +8,7 @@ use std::{
 };
 
 use shared::{
-    Clock as _, Fps, JobId, JobState, Order, Plan, Shape, TaskState, Terms, Timestamp,
+    Clock as _, Fps, JobId, JobState, Order, Plan, Reach, Shape, TaskState, Terms, Timestamp,
     clock::ManualClock,
     digest::sha256,
     job::{Input, Settings},
@@ -16,7 +16,7 @@ use shared::{
     task::Lane,
 };
 use stores::Urls;
-use worker::{Ports, Worker};
+use worker::{Ports, Shelf, Worker};
 
 use super::model::{CLIP, Checksums, Script};
 
@@ -44,23 +44,20 @@ impl House {
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
         let order = order();
         let job = order.job_id();
-        for (name, bytes) in [("portrait", portrait()), ("audio", tone())] {
-            stores.blobs.put(&BlobKey::input(&job, name).unwrap(), &bytes).await.unwrap();
-        }
-        stores.ledger.submit(&order, &Terms::default(), &Plan::new(order.shape).unwrap(), clock.now()).await.unwrap();
+        submit(&stores, &order, clock.now()).await;
         Self { stores, clock, script: Arc::default(), job, dir }
     }
 
     /// A worker of these lanes.
     pub(crate) fn worker_of(&self, name: &str, lanes: &[Lane], term: Duration) -> Worker {
-        let Stores { ledger, queue, blobs } = self.stores.clone();
-        let ports = Ports { ledger, queue, blobs, clock: self.clock.clone() };
+        let ports = Ports::of(&self.stores, self.clock.clone());
         let scratch = self.scratch_of(name);
         std::fs::create_dir_all(&scratch).unwrap();
-        let mut settings = worker::Settings::new(WorkerId(name.into()), scratch);
+        let mut settings = worker::Settings::embedded(WorkerId(name.into()), Reach::plain(lanes), scratch);
         // Rings alone move the farm in these tests: nobody looks on his own.
         (settings.term, settings.period) = (term, Duration::from_hours(1));
-        Worker::new(ports, Arc::new(Checksums(self.script.clone())), lanes, settings)
+        let shelf = Shelf::of(Arc::new(Checksums(self.script.clone())));
+        Worker::new(ports, Arc::new(shelf), settings)
     }
 
     /// A worker that does everything.
@@ -115,18 +112,7 @@ impl House {
 
     /// The bytes of everything that counts: the latents of each segment, and the film.
     pub(crate) async fn results(&self) -> BTreeMap<String, Vec<u8>> {
-        let mut results = BTreeMap::new();
-        for task in self.tasks().await {
-            assert_eq!(task.state, TaskState::Done, "{}", task.id);
-            let made = match task.id.as_str() {
-                "film" => "film.mp4",
-                id if id.starts_with("segment") => "latents.safetensors",
-                _ => continue,
-            };
-            let key = BlobKey::made(&self.job, &task.id, task.attempt, made).unwrap();
-            results.insert(task.id.to_string(), self.stores.blobs.get(&key).await.unwrap());
-        }
-        results
+        results(&self.stores, &self.job).await
     }
 
     /// Names below the job of all blobs.
@@ -149,6 +135,30 @@ impl House {
         }
         count(&self.dir.path().join("scratch"))
     }
+}
+
+/// Keeps the inputs of a job and records it.
+pub(crate) async fn submit(stores: &Stores, order: &Order, now: Timestamp) {
+    for (name, bytes) in [("portrait", portrait()), ("audio", tone())] {
+        stores.blobs.put(&BlobKey::input(&order.job_id(), name).unwrap(), &bytes).await.unwrap();
+    }
+    stores.ledger.submit(order, &Terms::default(), &Plan::new(order.shape).unwrap(), now).await.unwrap();
+}
+
+/// The bytes of everything that counts of a job: the latents of each segment, and the film.
+pub(crate) async fn results(stores: &Stores, job: &JobId) -> BTreeMap<String, Vec<u8>> {
+    let mut results = BTreeMap::new();
+    for task in stores.ledger.tasks(job).await.unwrap() {
+        assert_eq!(task.state, TaskState::Done, "{}", task.id);
+        let made = match task.id.as_str() {
+            "film" => "film.mp4",
+            id if id.starts_with("segment") => "latents.safetensors",
+            _ => continue,
+        };
+        let key = BlobKey::made(job, &task.id, task.attempt, made).unwrap();
+        results.insert(task.id.to_string(), stores.blobs.get(&key).await.unwrap());
+    }
+    results
 }
 
 /// How long leases are on the standing clock.

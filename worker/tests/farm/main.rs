@@ -1,10 +1,15 @@
 //! A small farm: real stores, real media, and a model that computes checksums instead of pictures.
 
+mod aside;
+mod bells;
 mod crash;
 mod faces;
 mod house;
 mod lanes;
+mod live;
+mod logs;
 mod model;
+mod outage;
 mod stop;
 mod trouble;
 mod whole;

@@ -29,7 +29,9 @@ pub(crate) struct Script {
     pub(crate) broken: Mutex<Option<(u64, usize)>>,
     /// The clip with this first frame goes on until it is told to stop.
     pub(crate) endless: Mutex<Option<u64>>,
-    /// Told when the endless clip began.
+    /// The clip with this first frame takes so long without a step.
+    pub(crate) slow: Mutex<Option<(u64, std::time::Duration)>>,
+    /// Told when the endless or the slow clip began.
     pub(crate) began: tokio::sync::Notify,
     /// What the detector sees; without it there is no detector.
     pub(crate) faces: Mutex<Option<Vec<FaceFinding>>>,
@@ -147,6 +149,14 @@ impl Summing {
         true
     }
 
+    fn takes_its_time(&self, clip: &ClipInput) {
+        let slow = *self.script.slow.lock().unwrap();
+        if let Some((_, time)) = slow.filter(|(first, _)| *first == clip.frames.start) {
+            self.script.began.notify_one();
+            std::thread::sleep(time);
+        }
+    }
+
     fn breaks(&self, clip: &ClipInput) -> bool {
         match &mut *self.script.broken.lock().unwrap() {
             Some((first, times)) if *first == clip.frames.start && *times > 0 => {
@@ -163,6 +173,7 @@ impl Renderer for Summing {
         assert_eq!(clip.frames.len(), u64::from(CLIP));
         assert_eq!(clip.features.shape(), [CLIP as usize + 2, 1]);
         assert_eq!(clip.motion.is_some(), clip.frames.start > 0, "every clip but the first has motion frames");
+        self.takes_its_time(clip);
         if self.go_on_until_stopped(clip, step) {
             return Err(shared::Error::stopped());
         }

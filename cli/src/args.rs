@@ -101,6 +101,21 @@ pub(crate) struct RenderArgs {
     /// Head rotation in degrees per frame [default: the model's].
     #[arg(long, value_name = "DEGREES", value_parser = scale)]
     pub(crate) head_speed: Option<f32>,
+    /// Which reference features each frame reads (Hallo) [default: published].
+    #[arg(long, value_name = "READING")]
+    pub(crate) reference: Option<Reading>,
+    /// How motion frames go from clip to clip (Hallo) [default: pixels].
+    #[arg(long, value_name = "WAY")]
+    pub(crate) handoff: Option<Handoff>,
+    /// Strength of the audio branch of the whole picture, head pose (Hallo) [default: the model's].
+    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
+    pub(crate) pose_weight: Option<f32>,
+    /// Strength of the audio branch of the face, expression (Hallo) [default: the model's].
+    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
+    pub(crate) face_weight: Option<f32>,
+    /// Strength of the audio branch of the lips (Hallo) [default: the model's].
+    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
+    pub(crate) lip_weight: Option<f32>,
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
@@ -158,11 +173,97 @@ pub(crate) enum ModelCommand {
     Pull(PullArgs),
     /// Make a pack of a published release: safetensors with checksums, without what is never read.
     Import(ImportArgs),
-    /// Show a pack's sizes, parameters, licence and checksums.
+    /// Show a pack's sizes, parameters, licence and checksums, or what its network costs.
+    #[command(after_help = "\
+Examples:
+  emofarm model inspect demo
+  emofarm model inspect hallo --flops --size 512 --frames 16
+
+--flops reads no weights; \"hallo\" and \"hallo2\" stand for the published sizes where there is no such pack.")]
     Inspect {
         /// The pack, by name or directory.
         name: String,
+        /// Count the multiply-accumulates of a denoising step and of a clip instead (Hallo).
+        #[arg(long)]
+        flops: bool,
+        /// Count for pictures of this edge, a multiple of 64 [default: the pack's].
+        #[arg(long, requires = "flops", value_name = "PIXELS")]
+        size: Option<usize>,
+        /// Count for clips of this many frames [default: the pack's].
+        #[arg(long, requires = "flops", value_name = "FRAMES")]
+        frames: Option<usize>,
     },
+    /// Run a pack's network on the inputs of a golden file and compare every tensor in it (Hallo).
+    #[command(after_help = "\
+Examples:
+  emofarm model verify path/to/release
+  emofarm model verify my-pack --golden golden_corrected.safetensors --tolerance 1e-4 --json
+
+PACK may be a published layout: a directory with `pretrained_models` in it. Ends with 0 only when all tensors are within the
+tolerance. How reference features are read follows the golden file: its metadata `reference`, else \"corrected\" in its
+name; --reference says otherwise, and without --golden also chooses golden_corrected.safetensors.")]
+    Verify(VerifyArgs),
+}
+
+/// Arguments of `model verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The pack, by name or directory.
+    #[arg(value_name = "PACK", value_hint = ValueHint::DirPath)]
+    pub(crate) name: String,
+    /// The golden file [default: golden.safetensors in the pack].
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) golden: Option<PathBuf>,
+    /// Largest relative error that passes: norm of the difference over norm.
+    #[arg(long, default_value_t = 1e-3, value_parser = tolerance)]
+    pub(crate) tolerance: f64,
+    /// Which reference features each frame reads [default: as the golden file].
+    #[arg(long, value_name = "READING")]
+    pub(crate) reference: Option<Reading>,
+}
+
+/// Which reference features each frame reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Reading {
+    /// As the published program does.
+    Published,
+    /// As it was meant.
+    Corrected,
+}
+
+impl From<Reading> for shared::job::ReferenceReading {
+    fn from(reading: Reading) -> Self {
+        match reading {
+            Reading::Published => Self::Published,
+            Reading::Corrected => Self::Corrected,
+        }
+    }
+}
+
+/// How motion frames go from clip to clip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Handoff {
+    /// Decoded to pixels and encoded again, as the published program does.
+    Pixels,
+    /// As latents, untouched.
+    Latents,
+}
+
+impl From<Handoff> for shared::job::MotionHandoff {
+    fn from(handoff: Handoff) -> Self {
+        match handoff {
+            Handoff::Pixels => Self::Pixels,
+            Handoff::Latents => Self::Latents,
+        }
+    }
+}
+
+/// A relative error above 0.
+fn tolerance(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
+        _ => Err("give a number above 0, such as 1e-3".into()),
+    }
 }
 
 /// Arguments of `model pull`.

@@ -71,6 +71,11 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
         mask_face: args.mask_face,
         mask_lip: args.mask_lip,
         face_expand: args.face_expand,
+        reference: args.reference.map(Into::into),
+        handoff: args.handoff.map(Into::into),
+        pose_weight: args.pose_weight,
+        face_weight: args.face_weight,
+        lip_weight: args.lip_weight,
     };
     let wishes = settings.wishes(args.seed, chosen);
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)

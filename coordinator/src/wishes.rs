@@ -33,6 +33,7 @@ impl Wishes {
     /// [`Cause::Order`](shared::error::Cause::Order) naming the setting and what it may be.
     pub(crate) fn check(&self) -> Result<()> {
         let Settings { steps, guidance, head_speed, size, face_expand, .. } = self.settings;
+        let Settings { pose_weight, face_weight, lip_weight, .. } = self.settings;
         if let Some(size) = size.filter(|size| !SIZES.contains(size) || size % 2 != 0) {
             return Err(Error::order(format!("a film cannot be {size} pixels wide and high")).mend(format!(
                 "give --size an even number from {} to {}",
@@ -54,7 +55,8 @@ impl Wishes {
                 FACE_EXPAND.end()
             )));
         }
-        for (name, value) in [("guidance", guidance), ("head speed", head_speed)] {
+        let strengths = [("pose weight", pose_weight), ("face weight", face_weight), ("lip weight", lip_weight)];
+        for (name, value) in [("guidance", guidance), ("head speed", head_speed)].into_iter().chain(strengths) {
             if let Some(value) = value.filter(|value| !value.is_finite()) {
                 return Err(Error::order(format!("the {name} cannot be {value}")).mend("give a finite number"));
             }

@@ -9,6 +9,7 @@ use shared::{Error, Result, ports::model::Model};
 
 use crate::{
     emo::EmoModel,
+    hallo::HalloModel,
     pack::{
         MANIFEST, Pack,
         hallo::{self, HalloPack},
@@ -26,10 +27,7 @@ pub fn open(name_or_dir: &str, search: &[PathBuf]) -> Result<Arc<dyn Model>> {
     match find(name_or_dir, search)? {
         Found::TestPattern => Ok(Arc::new(TestPattern::new())),
         Found::Pack(AnyPack::Emo(pack)) => Ok(Arc::new(EmoModel::load(*pack)?)),
-        Found::Pack(AnyPack::Hallo(pack)) => {
-            let what = format!("this version reads the Hallo pack {}, but does not render with it", pack.dir.display());
-            Err(Error::order(what).mend("choose another model"))
-        }
+        Found::Pack(AnyPack::Hallo(pack)) => Ok(Arc::new(HalloModel::load(&pack)?)),
     }
 }
 

@@ -7,11 +7,14 @@ mod device;
 mod emo;
 pub mod face;
 mod find;
+mod hallo;
 pub mod hub;
 mod import;
 mod inspect;
 mod kernels;
+mod latents;
 mod listen;
+mod measure;
 mod mel;
 mod net;
 pub mod pack;
@@ -24,8 +27,10 @@ mod wav2vec;
 
 pub use device::device_name;
 pub use find::open;
+pub use hallo::{FlopPart, FlopReport, VerifyOptions, VerifyReport, VerifyRow};
 pub use import::{ImportProgress, import};
 pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};
+pub use measure::{flops, verify};
 
 #[cfg(test)]
 #[path = "../tests/parity/mod.rs"]

@@ -1,16 +1,46 @@
 //! Diffusion schedule with zero terminal signal (arXiv 2305.08891) and DDIM for v-prediction (2010.02502, 2202.00512).
 
-use crate::pack::manifest::{Betas, Prediction, Sampler};
+use crate::pack::{
+    hallo::HalloSampler,
+    manifest::{Betas, Prediction, Sampler},
+};
+
+/// How noise grows in training.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Noise {
+    /// Diffusion steps.
+    pub(crate) train_steps: usize,
+    /// How the betas grow.
+    pub(crate) betas: Betas,
+    /// First beta.
+    pub(crate) start: f64,
+    /// Last beta, before the rescaling to zero terminal signal.
+    pub(crate) end: f64,
+}
+
+impl From<&Sampler> for Noise {
+    fn from(sampler: &Sampler) -> Self {
+        let Sampler { train_steps, schedule: betas, beta_start: start, beta_end: end, .. } = *sampler;
+        Self { train_steps, betas, start, end }
+    }
+}
+
+impl From<&HalloSampler> for Noise {
+    fn from(sampler: &HalloSampler) -> Self {
+        let HalloSampler { train_steps, schedule: betas, beta_start: start, beta_end: end, .. } = *sampler;
+        Self { train_steps, betas, start, end }
+    }
+}
 
 /// Signal shares `alpha_bar_t` for t = 0 .. T-1; the last is exactly 0.
 ///
 /// The root of the products of `1 - beta` is shifted so that the last is zero and scaled so that the first keeps
 /// its value (2305.08891, algorithm 1). Only basic arithmetic and roots are used: the same bits everywhere.
-pub(crate) fn signal_shares(sampler: &Sampler) -> Vec<f64> {
-    let (low, high) = (sampler.beta_start, sampler.beta_end);
-    let last = sampler.train_steps.max(2) - 1;
+pub(crate) fn signal_shares(noise: impl Into<Noise>) -> Vec<f64> {
+    let Noise { train_steps, betas, start: low, end: high } = noise.into();
+    let last = train_steps.max(2) - 1;
     let between = |low: f64, high: f64, t: usize| low + (high - low) * (t as f64 / last as f64);
-    let beta = |t: usize| match sampler.schedule {
+    let beta = |t: usize| match betas {
         Betas::Linear => between(low, high, t),
         Betas::ScaledLinear => between(low.sqrt(), high.sqrt(), t) * between(low.sqrt(), high.sqrt(), t),
     };

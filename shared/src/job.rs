@@ -86,6 +86,21 @@ pub struct Settings {
     /// The region of the face over the face box, along an edge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub face_expand: Option<f32>,
+    /// Which reference features each frame reads (Hallo).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<ReferenceReading>,
+    /// How motion frames go from clip to clip (Hallo).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handoff: Option<MotionHandoff>,
+    /// Strength of the audio branch of the whole picture: head pose (Hallo).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pose_weight: Option<f32>,
+    /// Strength of the audio branch of the face: expression (Hallo).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub face_weight: Option<f32>,
+    /// Strength of the audio branch of the lips (Hallo).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lip_weight: Option<f32>,
 }
 
 impl Settings {
@@ -110,6 +125,51 @@ impl Settings {
         };
         self.mask_flag().map_or(Ok(()), |flag| Err(refused(flag)))
     }
+
+    /// Refuses what is set but means nothing to the model called `model`, which would otherwise be passed over unseen.
+    /// Every model honours steps, guidance, face and size; `also` names what it honours besides.
+    ///
+    /// # Errors
+    /// [`Cause::Order`](crate::error::Cause::Order) naming the setting.
+    pub fn refuse_foreign(&self, model: &str, also: &[&str]) -> Result<()> {
+        const ALWAYS: [&str; 5] = ["steps", "guidance", "face", "key_points", "size"];
+        let set = serde_json::to_value(self)
+            .map_err(|e| Error::world("the settings of a job cannot be written down").from_source(e))?;
+        let foreign = set.as_object().into_iter().flatten().find(|(name, value)| {
+            !value.is_null() && !ALWAYS.contains(&name.as_str()) && !also.contains(&name.as_str())
+        });
+        match foreign {
+            None => Ok(()),
+            Some((name, _)) => {
+                let flag = name.replace('_', "-");
+                Err(Error::order(format!("the model \"{model}\" has nothing that --{flag} could set"))
+                    .mend("leave it away, or choose a model that has it (docs/models.md)"))
+            }
+        }
+    }
+}
+
+/// Which reference features each frame reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceReading {
+    /// As the published program reads them, and as the published weights were trained: frames take features made with the
+    /// face and features made without it in turn.
+    #[default]
+    Published,
+    /// As they were meant: every guided frame takes those made with the face.
+    Corrected,
+}
+
+/// How motion frames go from clip to clip.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MotionHandoff {
+    /// As the published program hands them on: decoded to pixels, and encoded again.
+    #[default]
+    Pixels,
+    /// As latents, untouched.
+    Latents,
 }
 
 /// Everything that decides what a film looks like.
@@ -306,6 +366,23 @@ pub(crate) mod tests {
         assert_eq!(serde_json::from_str::<Order>(&text).unwrap(), order());
         let extra = text.replacen('{', "{\"colour\":1,", 1);
         assert!(serde_json::from_str::<Order>(&extra).is_err());
+    }
+
+    #[test]
+    fn settings_that_came_later_leave_ids_of_before_alone() {
+        let text = serde_json::to_string(&order()).unwrap();
+        assert!(text.ends_with(r#""face":null,"size":null}}"#), "{text}");
+        let settings = Settings { handoff: Some(MotionHandoff::Latents), ..Settings::default() };
+        assert_ne!(Order { settings, ..order() }.job_id(), order().job_id());
+        assert_eq!(order().job_id().as_str(), "b5958d73821a2c973df45385c2092715");
+    }
+
+    #[test]
+    fn settings_that_mean_nothing_to_a_model_are_refused() {
+        let settings = Settings { steps: Some(3), head_speed: Some(0.5), ..Settings::default() };
+        settings.refuse_foreign("emo", &["head_speed"]).unwrap();
+        let error = settings.refuse_foreign("hallo", &["lip_weight"]).unwrap_err();
+        assert!(error.to_string().contains("\"hallo\" has nothing that --head-speed could set"), "{error}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub mod binary;
 pub mod inputs;
+pub mod kept;
 
 /// The root of the checkout.
 ///

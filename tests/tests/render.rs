@@ -1,30 +1,12 @@
 //! Whole renders with the `test-pattern` model: the film is exact, and crashes do not change it.
 
-use std::{collections::BTreeMap, path::Path, process::Child, time::Duration};
+use std::{path::Path, process::Child, time::Duration};
 
-use tests::{binary::House, inputs};
-
-/// The latents that lie below a directory: task and attempt to the bytes of the latent clip.
-fn attempts(kept: &Path) -> BTreeMap<(String, String), Vec<u8>> {
-    let mut found = BTreeMap::new();
-    for path in tests::files(kept, "safetensors") {
-        if path.file_name().is_some_and(|name| name == "latents.safetensors") {
-            // …/blobs/jobs/<job>/<task>/<attempt>/latents.safetensors
-            let name = |n| path.ancestors().nth(n).and_then(Path::file_name).unwrap().to_string_lossy().into_owned();
-            let (task, attempt) = (name(2), name(1));
-            // A file may go away between being listed and being read.
-            if let Ok(bytes) = std::fs::read(&path) {
-                found.insert((task, attempt), bytes);
-            }
-        }
-    }
-    found
-}
-
-/// The latents of a finished render that was kept: task name to the bytes of its latent clip.
-fn latents(kept: &Path) -> BTreeMap<String, Vec<u8>> {
-    attempts(kept).into_iter().map(|((task, _), bytes)| (task, bytes)).collect()
-}
+use tests::{
+    binary::House,
+    inputs,
+    kept::{attempts, latents},
+};
 
 fn arguments<'a>(out: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut args = vec!["render", "portrait.png", "tone.wav", "-o", out, "--model", "test-pattern", "--json"];

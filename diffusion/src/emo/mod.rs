@@ -43,6 +43,7 @@ impl EmoModel {
     }
 
     fn sampling(&self, settings: &Settings) -> Result<Sampling> {
+        settings.refuse_foreign(&self.manifest.pack.name, &["head_speed"])?;
         let sampler = &self.manifest.sampler;
         let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
         let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);

@@ -4,18 +4,16 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use shared::{
-    Bundle, Error, Frames, Picture, Result,
+    Bundle, Error, Picture, Result,
     ports::model::{ClipInput, Control, Renderer},
 };
 
 use crate::{
+    latents::{self, channels_first, channels_last, finite},
     net::{Network, unet::Conditions},
     pack::manifest::Manifest,
     sampler::{Sampling, clip_noise, failed},
 };
-
-/// Latents that are decoded at once: enough to keep the cores busy, few enough to be small beside the weights.
-const DECODE: usize = 4;
 
 /// What is the same for all clips of a job; maps and tokens with their channels last.
 pub(crate) struct Prepared {
@@ -163,11 +161,6 @@ impl EmoRenderer {
             _ => Ok(()),
         }
     }
-
-    fn pictures(&self, latents: &shared::Tensor) -> candle_core::Result<Vec<u8>> {
-        let pictures = self.network.vae.decode(&channels_last(latents)?)?.flatten_all()?.to_vec1::<f32>()?;
-        Ok(pictures.into_iter().map(|x| ((x.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8).collect())
-    }
 }
 
 impl Renderer for EmoRenderer {
@@ -185,48 +178,6 @@ impl Renderer for EmoRenderer {
     }
 
     fn decode(&mut self, latents: &shared::Tensor, first: u64) -> Result<Vec<Picture>> {
-        let shape = latents.shape();
-        if shape.len() != 4 || shape[1..] != self.latent_shape() {
-            return Err(Error::world(format!("latents of shape {shape:?} from frame {first} are not of this model")));
-        }
-        let rows = latents.rows();
-        let frames = Frames::new(first, first + rows as u64);
-        let size = self.manifest.picture.size as u32;
-        let bytes = size as usize * size as usize * 3;
-        let mut pictures = Vec::with_capacity(rows);
-        for from in (0..rows).step_by(DECODE) {
-            let batch =
-                finite(latents.slice(from, (from + DECODE).min(rows))?, Frames::new(first + from as u64, frames.end))?;
-            for pixels in self.pictures(&batch).map_err(failed)?.chunks_exact(bytes) {
-                pictures.push(Picture::new(size, size, pixels.to_vec())?);
-            }
-        }
-        Ok(pictures)
+        latents::decode(&self.network.vae, latents, first, self.latent_shape(), self.manifest.picture.size)
     }
-}
-
-/// Lets latents pass that are numbers; the weights or the machine are at fault otherwise, and one more try tells which.
-fn finite(latents: shared::Tensor, frames: Frames) -> Result<shared::Tensor> {
-    match latents.first_bad_row() {
-        None => Ok(latents),
-        Some(row) => Err(Error::world(format!(
-            "frame {} of clip {frames} came out as not a number",
-            frames.start + row as u64
-        ))
-        .mend("if it happens again, the weights or the settings drive the network out of range: try less guidance")
-        .at_most(2)),
-    }
-}
-
-/// Latents `[n, c, h, w]` as maps `[n, h, w, c]`.
-fn channels_last(latents: &shared::Tensor) -> candle_core::Result<Tensor> {
-    Tensor::from_slice(latents.data(), latents.shape(), &Device::Cpu)?.permute((0, 2, 3, 1))?.contiguous()
-}
-
-/// Maps `[n, pixels, c]` as `[n, c, pixels]`.
-fn channels_first(x: &[f32], pixels: usize, c: usize) -> Vec<f32> {
-    let frame = |map: &'_ [f32]| -> Vec<f32> {
-        (0..c).flat_map(|channel| map.iter().skip(channel).step_by(c).copied()).collect()
-    };
-    x.chunks_exact(pixels * c).flat_map(frame).collect()
 }

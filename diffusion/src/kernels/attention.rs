@@ -5,9 +5,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    math, op,
+    math, meter, op,
     packed::block_width,
     tile::{rows_of, store, tile},
+    wide::wide,
 };
 
 /// Query rows that one task of a thread takes: enough to pay for packing the keys.
@@ -32,6 +33,7 @@ impl Heads {
 pub(crate) fn attend_self(heads: Heads, qkv: &Tensor) -> Result<Tensor> {
     let (n, rows, width) = qkv.dims3()?;
     check(heads, width, 3)?;
+    meter::count(2 * n * rows * rows * heads.channels);
     op::run("attend-self", [qkv], (n, rows, heads.channels), |[qkv], out| {
         tasks(heads, rows, out, |batch| {
             let qkv = &qkv[batch * rows * width..][..rows * width];
@@ -52,6 +54,7 @@ pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor, blind: usize) -> Res
     if channels != heads.channels || m == 0 || n % m != 0 {
         bail!("attention of {:?} to {:?} with {heads:?}", q.dims(), kv.dims());
     }
+    meter::count(2 * n * rows * keys * channels);
     op::run("attend", [q, kv], (n + blind, rows, channels), |[q, kv], out| {
         tasks(heads, rows, &mut out[..n * rows * channels], |batch| {
             let kv = &kv[batch * m / n * keys * width..][..keys * width];
@@ -61,22 +64,59 @@ pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor, blind: usize) -> Res
     })
 }
 
+/// Attention to two sequences as if they were one: entry i of `q` `[n, rows, ..]`, whose first columns are queries, sees the
+/// rows of entry `i mod m` of `first` `[m, keys, ..]`, then those of entry `i mod k` of `second` `[k, keys, ..]`; the last
+/// `2 channels` columns of both are keys and values. The result is `[n, rows, channels]`.
+pub(crate) fn attend_joined(heads: Heads, q: &Tensor, first: &Tensor, second: &Tensor) -> Result<Tensor> {
+    let (n, rows, width) = q.dims3()?;
+    let channels = heads.channels;
+    let sizes = [first.dims3()?, second.dims3()?];
+    if width < channels
+        || !channels.is_multiple_of(heads.count)
+        || sizes.iter().any(|(m, _, width)| *width < 2 * channels || *m == 0 || n % m != 0)
+    {
+        bail!("attention of {:?} to {:?} and {:?} with {heads:?}", q.dims(), first.dims(), second.dims());
+    }
+    meter::count(2 * n * rows * channels * (sizes[0].1 + sizes[1].1));
+    op::run("attend-joined", [q, first, second], (n, rows, channels), |[q, first, second], out| {
+        tasks(heads, rows, out, |batch| {
+            let [first, second] = [(first, sizes[0]), (second, sizes[1])].map(|(data, (m, keys, width))| {
+                KeyValues::new(&data[batch % m * keys * width..][..keys * width], width, width - 2 * channels)
+            });
+            (Lines::new(&q[batch * rows * width..][..rows * width], width, 0), [first, second])
+        });
+    })
+}
+
 /// Temporal self-attention: `qkv` is `[films, pixels, frames, 3 channels]`; each pixel's frames attend to the
 /// `before` rows of that pixel (`[pixels, motion frames, 2 channels]`, the same for all films) and to themselves.
 pub(crate) fn attend_through_time(heads: Heads, qkv: &Tensor, before: &Tensor) -> Result<Tensor> {
     let (films, pixels, frames, width) = qkv.dims4()?;
-    let (before_pixels, motion, before_width) = before.dims3()?;
     check(heads, width, 3)?;
-    check(heads, before_width, 2)?;
-    if before_pixels != pixels {
-        bail!("motion frames of {before_pixels} pixels for a clip of {pixels}");
+    if before.dim(0)? != pixels {
+        bail!("motion frames of {:?} pixels for a clip of {pixels}", before.dim(0)?);
     }
-    op::run("attend-through-time", [qkv, before], (films, pixels, frames, heads.channels), |[qkv, before], out| {
-        tasks(heads, frames, out, |batch| {
-            let qkv = &qkv[batch * frames * width..][..frames * width];
-            let before = &before[batch % pixels * motion * before_width..][..motion * before_width];
-            let seen = [KeyValues::new(before, before_width, 0), KeyValues::new(qkv, width, heads.channels)];
-            (Lines::new(qkv, width, 0), seen)
+    let rows = qkv.reshape((films * pixels, frames, width))?;
+    attend_joined(heads, &rows, before, &rows)?.reshape((films, pixels, frames, heads.channels))
+}
+
+/// Rows `[.., groups * size]` of scores, each group turned into weights that add up to one.
+pub(crate) fn soften_groups(x: &Tensor, size: usize) -> Result<Tensor> {
+    let Some(width) = x.dims().last().copied().filter(|width| size > 0 && width % size == 0) else {
+        bail!("rows of {:?} are not groups of {size}", x.dims());
+    };
+    op::run("soften", [x], x.dims(), |[x], out| {
+        out.par_chunks_mut(TASK_ROWS * width).zip(x.par_chunks(TASK_ROWS * width)).for_each(|(out, x)| {
+            out.copy_from_slice(x);
+            wide(
+                #[inline(always)]
+                || {
+                    for group in out.chunks_exact_mut(size) {
+                        let weight = soften(group, 1.0);
+                        group.iter_mut().for_each(|x| *x *= weight);
+                    }
+                },
+            );
         });
     })
 }

@@ -42,6 +42,11 @@ pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
     each(x, "gelu", math::gelu)
 }
 
+/// The larger of x and 0; NaN stays NaN.
+pub(crate) fn relu(x: &Tensor) -> Result<Tensor> {
+    each(x, "relu", |x| if x < 0.0 { 0.0 } else { x })
+}
+
 fn each(x: &Tensor, name: &'static str, f: impl Fn(f32) -> f32 + Sync + Copy) -> Result<Tensor> {
     op::run(name, [x], x.dims(), |[x], out| {
         out.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(out, x)| {

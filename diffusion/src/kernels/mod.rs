@@ -16,18 +16,21 @@ mod attention;
 mod gate;
 mod join;
 mod math;
+pub(crate) mod meter;
 mod norm;
 mod op;
 mod packed;
 mod product;
+mod region;
 #[cfg(test)]
 mod tests;
 mod tile;
 mod wide;
 
-pub(crate) use attention::{Heads, attend, attend_self, attend_through_time};
-pub(crate) use gate::{geglu, gelu, silu};
+pub(crate) use attention::{Heads, attend, attend_joined, attend_self, attend_through_time, soften_groups};
+pub(crate) use gate::{geglu, gelu, relu, silu};
 pub(crate) use join::join;
 pub(crate) use norm::{GroupNorm, LayerNorm};
-pub(crate) use packed::{Packed, lanes};
+pub(crate) use packed::{Numbers, Packed, lanes};
 pub(crate) use product::{Geometry, Product};
+pub(crate) use region::{add_to_each, weigh_branches};

@@ -1,6 +1,8 @@
 //! Weights in the order in which the inner loop reads them.
 
+use half::{f16, slice::HalfFloatSliceExt as _};
 use pulp::{Arch, Simd, WithSimd};
+use rayon::prelude::*;
 
 /// Numbers of one column block: two vectors of the widest registers that this machine has.
 ///
@@ -23,6 +25,52 @@ pub(crate) fn lanes() -> usize {
     Arch::new().dispatch(Lanes)
 }
 
+/// Weights as a checkpoint stores them, row by row.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Numbers {
+    /// 32 bits.
+    Single(Vec<f32>),
+    /// 16 bits, IEEE half. Every one of them is a 32-bit number too, so that nothing is lost by widening it on the way.
+    Half(Vec<f16>),
+    /// No numbers, only their count is known: for walks that measure and compute nothing.
+    Absent(usize),
+}
+
+impl Numbers {
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Single(data) => data.len(),
+            Self::Half(data) => data.len(),
+            Self::Absent(count) => *count,
+        }
+    }
+
+    /// The numbers, widened; zeros where they are absent.
+    pub(crate) fn widened(&self) -> Vec<f32> {
+        match self {
+            Self::Single(data) => data.clone(),
+            Self::Half(data) => data.to_f32_vec(),
+            Self::Absent(count) => vec![0.0; *count],
+        }
+    }
+
+    /// The rows of all `parts` one after the other; of half precision only if all are.
+    pub(crate) fn join(parts: Vec<Self>) -> Self {
+        if parts.iter().any(|part| matches!(part, Self::Absent(_))) {
+            return Self::Absent(parts.iter().map(Self::len).sum());
+        }
+        let half = |part: &Self| match part {
+            Self::Half(data) => Some(data.clone()),
+            _ => None,
+        };
+        match parts.iter().map(half).collect::<Option<Vec<_>>>() {
+            Some(parts) => Self::Half(parts.concat()),
+            None => Self::Single(parts.iter().flat_map(Self::widened).collect()),
+        }
+    }
+}
+
 /// A matrix, or the matrices of a convolution's taps: `outer` columns in blocks, padded with zeros.
 #[derive(Debug)]
 pub(crate) struct Packed {
@@ -31,22 +79,80 @@ pub(crate) struct Packed {
     pub(super) outer: usize,
     pub(super) width: usize,
     /// `[block][tap][inner][width]`.
-    pub(super) data: Vec<f32>,
+    pub(super) data: Numbers,
 }
 
 impl Packed {
     /// Packs weights in `PyTorch`'s order, `[outer, inner, taps]` (a linear layer has one tap).
     pub(crate) fn new(weights: &[f32], outer: usize, inner: usize, taps: usize) -> Self {
         let width = block_width(outer);
-        let mut data = vec![0.0; outer.div_ceil(width) * taps * inner * width];
-        for (row, weights) in weights.chunks_exact(inner * taps).enumerate() {
-            let (block, lane) = (row / width, row % width);
-            for (i, taps_of) in weights.chunks_exact(taps).enumerate() {
-                for (tap, weight) in taps_of.iter().enumerate() {
-                    data[((block * taps + tap) * inner + i) * width + lane] = *weight;
-                }
-            }
-        }
+        let data = Numbers::Single(blocks(weights, [outer, inner, taps, width], by_rows(inner, taps)));
         Self { taps, inner, outer, width, data }
     }
+
+    /// As [`Self::new`], in the precision in which the weights are stored.
+    pub(crate) fn stored(weights: &Numbers, outer: usize, inner: usize, taps: usize) -> Self {
+        Self::placed(weights, [outer, inner, taps], by_rows(inner, taps))
+    }
+
+    /// Packs the transpose of a linear layer's weights `[inner, outer]`.
+    pub(crate) fn transposed(weights: &Numbers, outer: usize, inner: usize) -> Self {
+        Self::placed(weights, [outer, inner, 1], move |row, i, _| i * outer + row)
+    }
+
+    fn placed(
+        weights: &Numbers,
+        [outer, inner, taps]: [usize; 3],
+        from: impl Fn(usize, usize, usize) -> usize + Sync,
+    ) -> Self {
+        let width = block_width(outer);
+        let sizes = [outer, inner, taps, width];
+        let data = match weights {
+            Numbers::Single(weights) => Numbers::Single(blocks(weights, sizes, from)),
+            Numbers::Half(weights) => Numbers::Half(blocks(weights, sizes, from)),
+            Numbers::Absent(count) => Numbers::Absent(*count),
+        };
+        Self { taps, inner, outer, width, data }
+    }
+
+    /// The numbers of one block of columns; those of half precision are widened into `scratch`.
+    pub(super) fn block<'a>(&'a self, block: usize, scratch: &'a mut Vec<f32>) -> &'a [f32] {
+        let size = self.taps * self.inner * self.width;
+        match &self.data {
+            Numbers::Single(data) => &data[block * size..][..size],
+            Numbers::Half(data) => {
+                scratch.resize(size, 0.0);
+                data[block * size..][..size].convert_to_f32_slice(scratch);
+                scratch
+            }
+            Numbers::Absent(_) => {
+                scratch.resize(size, 0.0);
+                scratch
+            }
+        }
+    }
+}
+
+/// Where the weight of row, input and tap lies in `PyTorch`'s order.
+fn by_rows(inner: usize, taps: usize) -> impl Fn(usize, usize, usize) -> usize + Sync {
+    move |row, i, tap| (row * inner + i) * taps + tap
+}
+
+/// Weights as blocks of columns; `from` says where the one of row, input and tap lies.
+fn blocks<T: Copy + Default + Send + Sync>(
+    weights: &[T],
+    [outer, inner, taps, width]: [usize; 4],
+    from: impl Fn(usize, usize, usize) -> usize + Sync,
+) -> Vec<T> {
+    let size = taps * inner * width;
+    let mut data = vec![T::default(); outer.div_ceil(width) * size];
+    data.par_chunks_mut(size.max(1)).enumerate().for_each(|(block, data)| {
+        for (at, columns) in data.chunks_exact_mut(width).enumerate() {
+            let (tap, i) = (at / inner, at % inner);
+            for (lane, column) in columns.iter_mut().enumerate().take(outer - block * width) {
+                *column = weights[from(block * width + lane, i, tap)];
+            }
+        }
+    });
+    data
 }

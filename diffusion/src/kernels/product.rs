@@ -1,17 +1,21 @@
 //! Convolutions and linear layers: rows of pixels times packed weights, with bias and residual.
 
+use std::ops::Range;
+
 use candle_core::{Result, Tensor, bail};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
-    op,
-    packed::Packed,
+    meter, op,
+    packed::{Numbers, Packed},
     tile::{load, rows_of, store, tile},
 };
 
 /// Output rows that one task of a thread computes: enough to use each block of weights many times.
 const TASK_ROWS: usize = 64;
+/// The same where each task widens the weights from half precision, which has to be paid for.
+const WIDENING_TASK_ROWS: usize = 256;
 /// Below this many multiply-adds, threads cost more than they bring.
 const WORTH_THREADS: usize = 200_000;
 
@@ -99,6 +103,24 @@ impl Product {
         self.run(x, sizes, shape, self.bias(), residual)
     }
 
+    /// As [`Self::rows`], only the output columns in `columns`: `[.., columns]`.
+    ///
+    /// Where the columns are not whole blocks of this machine's vectors, all are computed and the others thrown away.
+    pub(crate) fn rows_of(&self, x: &Tensor, columns: Range<usize>) -> Result<Tensor> {
+        let Packed { inner, outer, width, .. } = self.weights;
+        let aligned = |at: usize| at.is_multiple_of(width) || at == outer;
+        if !aligned(columns.start) || !aligned(columns.end) {
+            return self.rows(x)?.narrow(x.rank() - 1, columns.start, columns.len())?.contiguous();
+        }
+        let mut shape = x.dims().to_vec();
+        let Some(last) = shape.last_mut() else { bail!("a linear layer needs rows") };
+        *last = columns.len();
+        let rows = x.elem_count() / inner;
+        let sizes = Sizes { input: [1, rows], output: [1, rows], order: Order::ByRow };
+        let bias = self.bias().map(|bias| &bias[columns.clone()]);
+        self.run_columns(x, sizes, shape, columns, bias, None)
+    }
+
     /// A convolution of maps `[n, height, width, inner]`.
     pub(crate) fn maps(&self, x: &Tensor) -> Result<Tensor> {
         self.maps_onto(x, self.bias(), None)
@@ -131,19 +153,36 @@ impl Product {
         bias: Option<&[f32]>,
         residual: Option<&Tensor>,
     ) -> Result<Tensor> {
-        let Packed { inner, taps, outer, .. } = self.weights;
+        self.run_columns(x, sizes, shape, 0..self.weights.outer, bias, residual)
+    }
+
+    fn run_columns(
+        &self,
+        x: &Tensor,
+        sizes: Sizes,
+        shape: Vec<usize>,
+        columns: Range<usize>,
+        bias: Option<&[f32]>,
+        residual: Option<&Tensor>,
+    ) -> Result<Tensor> {
+        let Packed { inner, taps, .. } = self.weights;
         if x.dims().last() != Some(&inner) || taps != self.geometry.taps() {
             bail!("a layer of {inner} inputs and {taps} taps got {:?}", x.dims());
         }
-        if residual.is_some_and(|residual| residual.elem_count() != shape.iter().product::<usize>()) {
+        let numbers = shape.iter().product::<usize>();
+        if residual.is_some_and(|residual| residual.elem_count() != numbers) {
             bail!("a residual of another shape than {shape:?}");
         }
-        if bias.is_some_and(|bias| bias.len() != outer) {
-            bail!("a bias of another width than {outer}");
+        if bias.is_some_and(|bias| bias.len() != columns.len()) {
+            bail!("a bias of another width than {}", columns.len());
+        }
+        meter::count(numbers * inner * taps);
+        if matches!(self.weights.data, Numbers::Absent(_)) && !meter::runs() {
+            bail!("a layer without weights can be measured, not run");
         }
         let zeros = vec![0.0; inner];
         let fill = |x: &[f32], residual: Option<&[f32]>, out: &mut [f32]| {
-            Job { layer: self, x, zeros: &zeros, sizes, bias, residual }.go(out);
+            Job { layer: self, x, zeros: &zeros, sizes, columns: columns.clone(), bias, residual }.go(out);
         };
         match residual {
             None => op::run("product", [x], shape, |[x], out| fill(x, None, out)),
@@ -172,16 +211,19 @@ struct Job<'a> {
     x: &'a [f32],
     zeros: &'a [f32],
     sizes: Sizes,
+    /// The output columns that are computed: whole blocks, but for the last.
+    columns: Range<usize>,
     bias: Option<&'a [f32]>,
     residual: Option<&'a [f32]>,
 }
 
 impl<'a> Job<'a> {
     fn go(&self, out: &mut [f32]) {
-        let Packed { inner, taps, outer, .. } = self.layer.weights;
-        let chunk = TASK_ROWS * outer;
+        let Packed { inner, taps, ref data, .. } = self.layer.weights;
+        let rows = if matches!(data, Numbers::Half(_)) { WIDENING_TASK_ROWS } else { TASK_ROWS };
+        let chunk = rows * self.columns.len();
         let task = |(index, out): (usize, &mut [f32])| {
-            Arch::new().dispatch(Task { job: self, first: index * TASK_ROWS, out });
+            Arch::new().dispatch(Task { job: self, first: index * rows, out });
         };
         if out.len() * inner * taps < WORTH_THREADS {
             out.chunks_mut(chunk).enumerate().for_each(task);
@@ -245,8 +287,11 @@ impl WithSimd for Task<'_, '_> {
 impl Task<'_, '_> {
     #[inline(always)]
     fn blocks<S: Simd, const P: usize, const V: usize>(self, simd: S) {
-        let Packed { inner, taps, outer, width, ref data } = self.job.layer.weights;
+        let weights = &self.job.layer.weights;
+        let Packed { inner, taps, width, .. } = *weights;
+        let (first_block, outer) = (self.job.columns.start / width, self.job.columns.len());
         let rows = self.out.len() / outer;
+        let mut scratch = Vec::new();
         let mut seen: Vec<[&[f32]; P]> = vec![[self.job.zeros; P]; taps * rows.div_ceil(P)];
         for row in 0..rows {
             let group = &mut seen[row / P * taps..][..taps];
@@ -256,8 +301,8 @@ impl Task<'_, '_> {
         if let Some(given) = self.job.bias {
             bias[..outer].copy_from_slice(given);
         }
-        for (block, columns) in data.chunks_exact(taps * inner * width).enumerate() {
-            let (columns, _) = S::as_simd_f32s(columns);
+        for block in 0..outer.div_ceil(width) {
+            let (columns, _) = S::as_simd_f32s(weights.block(first_block + block, &mut scratch));
             let bias = S::as_simd_f32s(&bias[block * width..][..width]).0;
             for (start, seen) in (0..rows).step_by(P).zip(seen.chunks_exact(taps)) {
                 let sums = tile::<S, P, V>(simd, seen, columns, inner);

@@ -138,3 +138,103 @@ fn maps_are_joined_along_channels() {
     close(&join(&x, &y).unwrap(), &Tensor::cat(&[&x, &twice], 3).unwrap());
     assert!(join(&y, &x).is_err());
 }
+
+#[test]
+fn weights_of_half_precision_give_the_bits_of_the_same_numbers_in_single() {
+    // The last case has more rows than one task takes.
+    for (outer, inner, taps, rows) in [(3, 5, 1, 2), (64, 32, 1, 40), (70, 33, 1, 600), (17, 6, 9, 4)] {
+        let half: Vec<half::f16> =
+            flat(&numbers(&[outer, inner, taps], 1)).into_iter().map(half::f16::from_f32).collect();
+        let single: Vec<f32> = half.iter().map(|x| x.to_f32()).collect();
+        let geometry = if taps == 9 { Geometry::SAME } else { Geometry::POINT };
+        let layer = |packed| Product::new(packed, None, geometry);
+        let run = |layer: Product| match taps {
+            9 => flat(&layer.maps(&numbers(&[rows, 5, 7, inner], 2)).unwrap()),
+            _ => flat(&layer.rows(&numbers(&[rows, inner], 2)).unwrap()),
+        };
+        let stored = run(layer(Packed::stored(&Numbers::Half(half), outer, inner, taps)));
+        assert_eq!(stored, run(layer(Packed::new(&single, outer, inner, taps))), "{outer} {inner} {taps}");
+    }
+}
+
+#[test]
+fn weights_that_are_absent_are_counted_and_never_run() {
+    let layer = Product::new(Packed::stored(&Numbers::Absent(70 * 33), 70, 33, 1), None, Geometry::POINT);
+    let x = numbers(&[6, 33], 1);
+    let (result, counts) = meter::measure(|| layer.rows(&x).unwrap());
+    assert_eq!((result.dims(), counts["other"]), (&[6, 70][..], 6 * 70 * 33));
+    assert!(layer.rows(&x).unwrap_err().to_string().contains("without weights"));
+}
+
+#[test]
+fn some_columns_of_a_layer_are_those_of_the_whole() {
+    let layer =
+        Product::new(Packed::new(&flat(&numbers(&[96, 20], 1)), 96, 20, 1), Some(vec![0.5; 96]), Geometry::POINT);
+    let x = numbers(&[2, 9, 20], 2);
+    let all = layer.rows(&x).unwrap();
+    // Whole blocks of columns, and others.
+    for columns in [32..96, 0..64, 7..96, 30..31] {
+        let expected = all.narrow(2, columns.start, columns.len()).unwrap();
+        assert_eq!(flat(&layer.rows_of(&x, columns.clone()).unwrap()), flat(&expected), "{columns:?}");
+    }
+    let (_, counts) = meter::measure(|| layer.rows_of(&x, 32..96).unwrap());
+    assert_eq!(counts["other"], 18 * 20 * 64);
+}
+
+#[test]
+fn a_transposed_layer_goes_the_other_way() {
+    let weights = numbers(&[7, 40], 1);
+    let x = numbers(&[3, 7], 2);
+    let packed = Packed::transposed(&Numbers::Single(flat(&weights)), 40, 7);
+    close(&Product::new(packed, None, Geometry::POINT).rows(&x).unwrap(), &x.matmul(&weights).unwrap());
+}
+
+#[test]
+fn joined_attention_sees_both_sequences() {
+    for (n, rows, first, second, count, channels) in [(4, 7, 5, 3, 2, 10), (6, 300, 20, 33, 4, 64)] {
+        let heads = Heads { count, channels };
+        let qkv = numbers(&[n, rows, 3 * channels], 1);
+        // The first has an entry for each of ours, the second serves in turn.
+        let (a, b) = (numbers(&[n, first, 3 * channels], 2), numbers(&[2, second, 2 * channels], 3));
+        let turns: Vec<Tensor> = (0..n).map(|i| b.narrow(0, i % 2, 1).unwrap()).collect();
+        let turns = Tensor::cat(&turns, 0).unwrap();
+        let both = |part: usize| {
+            Tensor::cat(&[&columns(&a, part + 1, channels), &columns(&turns, part, channels)], 1).unwrap()
+        };
+        let plain = plain_attention(&columns(&qkv, 0, channels), &both(0), &both(1), count);
+        close(&attend_joined(heads, &qkv, &a, &b).unwrap(), &plain);
+        let (_, counts) = meter::measure(|| attend_joined(heads, &qkv, &a, &b).unwrap());
+        assert_eq!(counts["other"] as usize, 2 * n * rows * (first + second) * channels);
+    }
+    let heads = Heads { count: 1, channels: 4 };
+    let odd = numbers(&[3, 2, 8], 1);
+    assert!(attend_joined(heads, &numbers(&[4, 2, 4], 2), &odd, &odd).is_err());
+}
+
+#[test]
+fn groups_of_scores_become_weights() {
+    let x = numbers(&[5, 3 * 4], 1).affine(4.0, 0.0).unwrap();
+    let groups = x.reshape((5, 3, 4)).unwrap();
+    let plain = groups.broadcast_sub(&groups.max_keepdim(2).unwrap()).unwrap().exp().unwrap();
+    let plain = plain.broadcast_div(&plain.sum_keepdim(2).unwrap()).unwrap();
+    close(&soften_groups(&x, 4).unwrap(), &plain.reshape((5, 12)).unwrap());
+    assert!(soften_groups(&x, 5).is_err() && soften_groups(&x, 0).is_err());
+}
+
+#[test]
+fn regions_weigh_branches_and_add_to_each_entry() {
+    let (x, weights) = (numbers(&[2, 5, 6], 1), numbers(&[5, 3], 2));
+    let plain = x.reshape((2, 5, 3, 2)).unwrap().broadcast_mul(&weights.reshape((1, 5, 3, 1)).unwrap()).unwrap();
+    close(&weigh_branches(&x, &weights).unwrap(), &plain.reshape((2, 5, 6)).unwrap());
+    assert!(weigh_branches(&x, &numbers(&[4, 3], 2)).is_err());
+    let y = numbers(&[5, 6], 3);
+    close(&add_to_each(&x, &y).unwrap(), &x.broadcast_add(&y).unwrap());
+    assert!(add_to_each(&x, &numbers(&[5], 3)).is_err());
+}
+
+#[test]
+fn the_rectifier_passes_what_is_above_zero() {
+    let x = Tensor::new(&[-1.0f32, 0.0, 2.0, f32::NAN], &Device::Cpu).unwrap();
+    let y = flat(&relu(&x).unwrap());
+    assert!(y[..3] == [0.0, 0.0, 2.0] && y[3].is_nan());
+}

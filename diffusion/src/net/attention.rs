@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::layers::{linear, linears};
 use crate::{
-    kernels::{Heads, Product, attend, attend_self, attend_through_time, geglu},
+    kernels::{Heads, Product, attend, attend_joined, attend_self, attend_through_time, geglu},
     pack::weights::Scope,
 };
 
@@ -43,7 +43,18 @@ impl SelfAttention {
     /// Keys and values of rows `[.., channels]`: `[.., 2 channels]`.
     pub(crate) fn keys(&self, x: &Tensor) -> Result<Tensor> {
         let channels = self.heads.channels;
-        self.qkv.rows(x)?.narrow(x.rank() - 1, channels, 2 * channels)?.contiguous()
+        self.qkv.rows_of(x, channels..3 * channels)
+    }
+
+    /// Queries, keys and values of rows `[.., channels]`: `[.., 3 channels]`.
+    pub(crate) fn project(&self, x: &Tensor) -> Result<Tensor> {
+        self.qkv.rows(x)
+    }
+
+    /// `residual` plus the attention of the queries in `q` (from [`Self::project`]), entry by entry, to the rows of `first`
+    /// and of `second` (from [`Self::project`] or [`Self::keys`]), whose entries come again in turn where they are fewer.
+    pub(crate) fn among(&self, q: &Tensor, first: &Tensor, second: &Tensor, residual: &Tensor) -> Result<Tensor> {
+        self.out.rows_onto(&attend_joined(self.heads, q, first, second)?, Some(residual))
     }
 }
 

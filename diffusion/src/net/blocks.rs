@@ -8,7 +8,7 @@ use super::{
     transformer::Width,
 };
 use crate::{
-    kernels::{Geometry, Product, join},
+    kernels::{Geometry, Product, join, meter::part},
     pack::{manifest::Unet, weights::Scope},
 };
 
@@ -29,14 +29,30 @@ pub(crate) struct Layer<L> {
     channels: usize,
 }
 
+/// Layers whose maps have one size.
 struct Level<L> {
     layers: Vec<Layer<L>>,
     resample: Option<Product>,
 }
 
+/// The way on which a layer lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// From large maps to small ones.
+    Down,
+    /// Between them.
+    Middle,
+    /// Back to large maps.
+    Up,
+}
+
 /// Where a layer stands.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Place {
+    /// On which way.
+    pub(crate) way: Way,
+    /// How often its maps were halved.
+    pub(crate) level: usize,
     /// Its index in its level.
     pub(crate) index: usize,
     /// Its sizes.
@@ -63,12 +79,16 @@ impl<L> Blocks<L> {
                 (0..unet.layers_per_block).map(|i| (if i == 0 { inner } else { *width }, *width)).collect();
             let resample =
                 (level < top).then(|| conv(&scope.at("downsamplers.0.conv"), *width, *width, Geometry::HALVE));
-            down.push(Level { layers: loader.layers(&scope, &pairs, false)?, resample: resample.transpose()? });
+            down.push(Level {
+                layers: loader.layers(&scope, (Way::Down, level), &pairs)?,
+                resample: resample.transpose()?,
+            });
             skips.extend(std::iter::repeat_n(*width, unet.layers_per_block + usize::from(level < top)));
             inner = *width;
         }
         let middle_scope = scope.at("mid_block");
-        let middle = loader.layer(&middle_scope, 0, (inner, inner), false)?;
+        let middle =
+            loader.layer(&middle_scope, At { way: Way::Middle, level: top, index: 0, last: false }, (inner, inner))?;
         let after_middle = loader.resnet(&middle_scope, 1, (inner, inner))?;
         let mut up = Vec::new();
         for (level, width) in widths.iter().rev().enumerate() {
@@ -80,7 +100,10 @@ impl<L> Blocks<L> {
             }
             let resample =
                 (level < top).then(|| conv(&scope.at("upsamplers.0.conv"), *width, *width, Geometry::DOUBLE));
-            up.push(Level { layers: loader.layers(&scope, &pairs, level == top)?, resample: resample.transpose()? });
+            up.push(Level {
+                layers: loader.layers(&scope, (Way::Up, top - level), &pairs)?,
+                resample: resample.transpose()?,
+            });
         }
         Ok(Self { down, middle, after_middle, up })
     }
@@ -126,7 +149,7 @@ impl<L> Blocks<L> {
             }
         }
         x = run(&self.middle, &x)?;
-        x = self.after_middle.forward(&x, Some(time))?;
+        x = part("resnets", || self.after_middle.forward(&x, Some(time)))?;
         for level in &self.up {
             for layer in &level.layers {
                 if let Some(skip) = skips.pop() {
@@ -142,22 +165,38 @@ impl<L> Blocks<L> {
     }
 }
 
+/// A [`Place`] before its sizes are known.
+struct At {
+    way: Way,
+    level: usize,
+    index: usize,
+    last: bool,
+}
+
 struct Loader<'a, F> {
     unet: &'a Unet,
     add: F,
 }
 
 impl<L, F: Fn(&Scope<'_>, Place) -> shared::Result<L>> Loader<'_, F> {
-    fn layers(&self, scope: &Scope<'_>, pairs: &[(usize, usize)], final_level: bool) -> shared::Result<Vec<Layer<L>>> {
+    fn layers(
+        &self,
+        scope: &Scope<'_>,
+        (way, level): (Way, usize),
+        pairs: &[(usize, usize)],
+    ) -> shared::Result<Vec<Layer<L>>> {
         let layer = |(index, pair): (usize, &(usize, usize))| {
-            self.layer(scope, index, *pair, final_level && index + 1 == pairs.len())
+            let last = (way, level, index + 1) == (Way::Up, 0, pairs.len());
+            self.layer(scope, At { way, level, index, last }, *pair)
         };
         pairs.iter().enumerate().map(layer).collect()
     }
 
-    fn layer(&self, scope: &Scope<'_>, index: usize, pair: (usize, usize), last: bool) -> shared::Result<Layer<L>> {
+    fn layer(&self, scope: &Scope<'_>, at: At, pair: (usize, usize)) -> shared::Result<Layer<L>> {
         let Unet { heads, norm_groups: groups, ff_mult, .. } = *self.unet;
-        let place = Place { index, width: Width { channels: pair.1, heads, groups, ff_mult }, last };
+        let At { way, level, index, last } = at;
+        let width = Width { channels: pair.1, heads, groups, ff_mult };
+        let place = Place { way, level, index, width, last };
         Ok(Layer { resnet: self.resnet(scope, index, pair)?, rest: (self.add)(scope, place)?, channels: pair.1 })
     }
 

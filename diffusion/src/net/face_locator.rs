@@ -6,7 +6,7 @@ use shared::FaceBox;
 use super::layers::conv;
 use crate::{
     kernels::{Geometry, Product, silu},
-    pack::{manifest::Manifest, weights::Scope},
+    pack::weights::Scope,
 };
 
 /// Convolutions with `SiLU` after each but the last.
@@ -16,20 +16,19 @@ pub(crate) struct FaceLocator {
 }
 
 impl FaceLocator {
-    /// Loads the network.
-    pub(crate) fn load(scope: &Scope<'_>, manifest: &Manifest) -> shared::Result<Self> {
-        let widths = &manifest.face_locator.channels;
-        let mut layers = vec![conv(&scope.at("conv_in"), 1, widths[0], Geometry::SAME)?];
+    /// Loads the network: masks of `inner` channels to maps of `outer`, through `widths`, each of which halves the map.
+    pub(crate) fn load(scope: &Scope<'_>, inner: usize, widths: &[usize], outer: usize) -> shared::Result<Self> {
+        let mut layers = vec![conv(&scope.at("conv_in"), inner, widths[0], Geometry::SAME)?];
         for (i, pair) in widths.windows(2).enumerate() {
             let block = |n: usize| scope.at(format!("blocks.{n}"));
             layers.push(conv(&block(2 * i), pair[0], pair[0], Geometry::SAME)?);
             layers.push(conv(&block(2 * i + 1), pair[0], pair[1], Geometry::HALVE)?);
         }
         let last = widths[widths.len() - 1];
-        Ok(Self { layers, conv_out: conv(&scope.at("conv_out"), last, manifest.unet.channels[0], Geometry::SAME)? })
+        Ok(Self { layers, conv_out: conv(&scope.at("conv_out"), last, outer, Geometry::SAME)? })
     }
 
-    /// The map `[1, s, s, c]` of a mask `[1, size, size, 1]`.
+    /// The map `[1, s, s, c]` of a mask `[1, size, size, inner]`.
     pub(crate) fn forward(&self, mask: &Tensor) -> Result<Tensor> {
         let mut x = mask.clone();
         for layer in &self.layers {

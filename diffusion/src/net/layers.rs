@@ -3,44 +3,44 @@
 use shared::Result;
 
 use crate::{
-    kernels::{Geometry, GroupNorm, LayerNorm, Packed, Product},
+    kernels::{Geometry, GroupNorm, LayerNorm, Numbers, Packed, Product},
     pack::weights::Scope,
 };
 
 /// A linear layer with bias: `weight` `[outer, inner]`.
 pub(crate) fn linear(scope: &Scope<'_>, inner: usize, outer: usize) -> Result<Product> {
-    let weights = scope.take("weight", &[outer, inner])?;
+    let weights = scope.numbers("weight", &[outer, inner])?;
     let bias = scope.take("bias", &[outer])?;
-    Ok(Product::new(Packed::new(&weights, outer, inner, 1), Some(bias), Geometry::POINT))
+    Ok(Product::new(Packed::stored(&weights, outer, inner, 1), Some(bias), Geometry::POINT))
 }
 
 /// Several linear layers over the same input as one, their outputs side by side.
 pub(crate) fn linears(scopes: &[Scope<'_>], inner: usize, outer: usize, with_bias: bool) -> Result<Product> {
-    let mut weights = Vec::with_capacity(scopes.len() * outer * inner);
+    let mut weights = Vec::with_capacity(scopes.len());
     let mut bias = Vec::new();
     for scope in scopes {
-        weights.extend(scope.take("weight", &[outer, inner])?);
+        weights.push(scope.numbers("weight", &[outer, inner])?);
         if with_bias {
             bias.extend(scope.take("bias", &[outer])?);
         }
     }
-    let packed = Packed::new(&weights, scopes.len() * outer, inner, 1);
+    let packed = Packed::stored(&Numbers::join(weights), scopes.len() * outer, inner, 1);
     Ok(Product::new(packed, with_bias.then_some(bias), Geometry::POINT))
 }
 
 /// A convolution with bias: `weight` `[outer, inner, height, width]`.
 pub(crate) fn conv(scope: &Scope<'_>, inner: usize, outer: usize, geometry: Geometry) -> Result<Product> {
     let [height, width] = geometry.kernel;
-    let weights = scope.take("weight", &[outer, inner, height, width])?;
+    let weights = scope.numbers("weight", &[outer, inner, height, width])?;
     let bias = scope.take("bias", &[outer])?;
-    Ok(Product::new(Packed::new(&weights, outer, inner, geometry.taps()), Some(bias), geometry))
+    Ok(Product::new(Packed::stored(&weights, outer, inner, geometry.taps()), Some(bias), geometry))
 }
 
 /// A convolution along one line, with bias: `weight` `[outer, inner, kernel]`.
 pub(crate) fn conv1d(scope: &Scope<'_>, inner: usize, outer: usize, kernel: usize, dilation: usize) -> Result<Product> {
-    let weights = scope.take("weight", &[outer, inner, kernel])?;
+    let weights = scope.numbers("weight", &[outer, inner, kernel])?;
     let bias = scope.take("bias", &[outer])?;
-    let packed = Packed::new(&weights, outer, inner, kernel);
+    let packed = Packed::stored(&weights, outer, inner, kernel);
     Ok(Product::new(packed, Some(bias), Geometry::line(kernel, dilation)))
 }
 

@@ -45,7 +45,12 @@ impl Network {
         let network = Self {
             denoiser: unet::Denoiser::load(&root.at("denoising_unet"), manifest)?,
             reference: reference::ReferenceNet::load(&root.at("reference_unet"), manifest)?,
-            face_locator: face_locator::FaceLocator::load(&root.at("face_locator"), manifest)?,
+            face_locator: face_locator::FaceLocator::load(
+                &root.at("face_locator"),
+                1,
+                &manifest.face_locator.channels,
+                manifest.unet.channels[0],
+            )?,
             projection: projection::AudioProjection::load(&root.at("audio_projection"), manifest)?,
             speed: speed::SpeedLayers::load(&root.at("speed_layers"), manifest)?,
             vae: vae::Vae::load(&root.at("vae"), &manifest.vae)?,

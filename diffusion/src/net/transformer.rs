@@ -27,42 +27,65 @@ pub(crate) struct Width {
     pub(crate) ff_mult: usize,
 }
 
-/// Group norm, projection, self-attention: what the `ReferenceNet`'s last layer has and every other begins with.
-struct Entrance {
+/// Group norm, projection, layer norm: what every spatial transformer begins with.
+pub(crate) struct Opening {
     norm: GroupNorm,
     proj_in: Product,
     norm1: LayerNorm,
-    attn1: SelfAttention,
 }
 
-impl Entrance {
-    fn load(scope: &Scope<'_>, width: Width) -> shared::Result<Self> {
-        let block = scope.at("transformer_blocks.0");
-        let Width { channels, heads, groups, .. } = width;
+impl Opening {
+    /// Loads `norm`, `proj_in` and `norm1`.
+    pub(crate) fn load(scope: &Scope<'_>, width: Width) -> shared::Result<Self> {
+        let Width { channels, groups, .. } = width;
         Ok(Self {
             norm: group_norm(&scope.at("norm"), groups, channels, EPS)?,
             proj_in: conv(&scope.at("proj_in"), channels, channels, Geometry::POINT)?,
-            norm1: layer_norm(&block.at("norm1"), channels)?,
-            attn1: SelfAttention::load(&block.at("attn1"), channels, heads, false)?,
+            norm1: layer_norm(&scope.at("transformer_blocks.0.norm1"), channels)?,
+        })
+    }
+
+    /// Maps `[n, h, w, c]` as tokens `[n, hw, c]` before self-attention, and the same normalised for it.
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<(Tensor, Tensor)> {
+        let tokens = tokens(&self.proj_in.rows(&self.norm.forward(x)?)?)?;
+        let normed = self.norm1.forward(&tokens)?;
+        Ok((tokens, normed))
+    }
+}
+
+/// Opening and self-attention: what the `ReferenceNet`'s last layer has and every other begins with.
+pub(crate) struct Entrance {
+    pub(crate) opening: Opening,
+    pub(crate) attn1: SelfAttention,
+}
+
+impl Entrance {
+    /// Loads an opening and `attn1`.
+    pub(crate) fn load(scope: &Scope<'_>, width: Width) -> shared::Result<Self> {
+        let attention = scope.at("transformer_blocks.0.attn1");
+        Ok(Self {
+            opening: Opening::load(scope, width)?,
+            attn1: SelfAttention::load(&attention, width.channels, width.heads, false)?,
         })
     }
 
     /// Maps `[n, h, w, c]` to tokens `[n, hw, c]` after self-attention and its residual.
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let tokens = tokens(&self.proj_in.rows(&self.norm.forward(x)?)?)?;
-        self.attn1.forward(&self.norm1.forward(&tokens)?, &tokens)
+        let (tokens, normed) = self.opening.forward(x)?;
+        self.attn1.forward(&normed, &tokens)
     }
 }
 
 /// Feed-forward, projection, residual.
-struct Exit {
+pub(crate) struct Exit {
     norm3: LayerNorm,
     ff: FeedForward,
     proj_out: Product,
 }
 
 impl Exit {
-    fn load(scope: &Scope<'_>, width: Width) -> shared::Result<Self> {
+    /// Loads `norm3`, `ff` and `proj_out`.
+    pub(crate) fn load(scope: &Scope<'_>, width: Width) -> shared::Result<Self> {
         let block = scope.at("transformer_blocks.0");
         Ok(Self {
             norm3: layer_norm(&block.at("norm3"), width.channels)?,
@@ -71,7 +94,8 @@ impl Exit {
         })
     }
 
-    fn forward(&self, tokens: &Tensor, x: &Tensor) -> Result<Tensor> {
+    /// Maps `x` `[n, h, w, c]` plus what comes of `tokens` `[n, hw, c]`.
+    pub(crate) fn forward(&self, tokens: &Tensor, x: &Tensor) -> Result<Tensor> {
         let tokens = self.ff.forward(&self.norm3.forward(tokens)?, tokens)?;
         self.proj_out.rows_onto(&tokens.reshape(x.shape())?, Some(x))
     }

@@ -8,10 +8,12 @@ use std::{
     path::Path,
 };
 
+use half::f16;
+use safetensors::Dtype;
 use shared::{Error, Result};
 
 use super::{header, mapped::Mapped, missing, stored::Stored};
-use crate::pickle;
+use crate::{kernels::Numbers, pickle};
 
 const MEND: &str = "fetch the pack again; its weights do not belong to its sizes";
 /// Names that a message lists before it says how many more there are.
@@ -20,9 +22,12 @@ const LISTED: usize = 5;
 /// A file of weights, and which of its tensors nobody took yet.
 pub(crate) struct Weights {
     name: String,
-    file: File,
+    /// Nothing where only shapes count.
+    file: Option<File>,
     stored: BTreeMap<String, Stored>,
     left: RefCell<BTreeSet<String>>,
+    /// What was taken where only shapes count.
+    noted: RefCell<BTreeMap<String, Vec<usize>>>,
 }
 
 impl Weights {
@@ -57,7 +62,25 @@ impl Weights {
             }
         }
         let left = RefCell::new(stored.keys().cloned().collect());
-        Ok(Self { name, file, stored, left })
+        Ok(Self { name, file: Some(file), stored, left, noted: RefCell::default() })
+    }
+
+    /// Weights of which only the shapes count: a network is built from whatever it asks for, without a number, and can be
+    /// measured but not run.
+    pub(crate) fn absent(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            file: None,
+            stored: BTreeMap::new(),
+            left: RefCell::default(),
+            noted: RefCell::default(),
+        }
+    }
+
+    /// The shapes of what a network took from [`Self::absent`], by name.
+    #[cfg(test)]
+    pub(crate) fn noted(&self) -> BTreeMap<String, Vec<usize>> {
+        self.noted.borrow().clone()
     }
 
     /// The root of all names.
@@ -85,7 +108,9 @@ impl Weights {
     /// # Errors
     /// When the file was cut since it was opened.
     pub(crate) fn map(&self, stored: &Stored) -> Result<Mapped> {
-        Mapped::new(&self.file, stored.offset, stored.length).map_err(|e| missing(Path::new(&self.name), e))
+        let absent = || Error::world(format!("{}: no tensor is there, only shapes", self.name));
+        let file = self.file.as_ref().ok_or_else(absent)?;
+        Mapped::new(file, stored.offset, stored.length).map_err(|e| missing(Path::new(&self.name), e))
     }
 
     /// Ends the taking.
@@ -138,11 +163,46 @@ impl<'a> Scope<'a> {
         Ok(numbers)
     }
 
+    /// Takes the tensor `name` in the precision in which it is stored; `bfloat16` is widened.
+    ///
+    /// # Errors
+    /// See [`Self::take`].
+    pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers> {
+        if self.noted(name, shape) {
+            return Ok(Numbers::Absent(shape.iter().product()));
+        }
+        let full = format!("{}{name}", self.prefix);
+        let stored = self.weights.stored.get(&full);
+        if stored.is_none_or(|stored| stored.dtype != Dtype::F16 || stored.strides.is_some()) {
+            return self.take(name, shape).map(Numbers::Single);
+        }
+        let bytes = self.weights.map(self.claim(name, shape)?)?;
+        Ok(Numbers::Half(bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b)).collect()))
+    }
+
+    /// Passes over everything here that nobody took yet.
+    pub(crate) fn ignore_rest(&self) {
+        self.weights.left.borrow_mut().retain(|name| !name.starts_with(&self.prefix));
+    }
+
+    /// Where only shapes count: notes that of `name`.
+    fn noted(&self, name: &str, shape: &[usize]) -> bool {
+        let absent = self.weights.file.is_none();
+        if absent {
+            self.weights.noted.borrow_mut().insert(format!("{}{name}", self.prefix), shape.to_vec());
+        }
+        absent
+    }
+
     /// As [`Self::take`], appended to `numbers`.
     ///
     /// # Errors
     /// See [`Self::take`].
     pub(crate) fn take_into(&self, name: &str, shape: &[usize], numbers: &mut Vec<f32>) -> Result<()> {
+        if self.noted(name, shape) {
+            numbers.extend(std::iter::repeat_n(0.0, shape.iter().product()));
+            return Ok(());
+        }
         let stored = self.claim(name, shape)?;
         let bytes = self.weights.map(stored)?;
         numbers.reserve_exact(stored.count());
@@ -169,8 +229,7 @@ impl<'a> Scope<'a> {
 
 #[cfg(test)]
 mod tests {
-    use half::f16;
-    use safetensors::{Dtype, tensor::TensorView};
+    use safetensors::tensor::TensorView;
 
     use super::*;
 

@@ -90,7 +90,8 @@ impl Model for TestPattern {
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {
-        settings.refuse_masks(Self::NAME)
+        settings.refuse_masks(Self::NAME)?;
+        settings.refuse_foreign(Self::NAME, &["head_speed"])
     }
 
     fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {

@@ -1,8 +1,10 @@
 //! `emofarm model`: which packs there are, what is in one, and how they come here.
 
+mod flops;
 mod import;
 mod meter;
 mod pull;
+mod verify;
 
 use diffusion::{PackReport, PackSummary};
 use shared::Result;
@@ -20,7 +22,11 @@ pub(crate) fn run(args: &ModelArgs, settings: &Settings, json: bool) -> Result<u
         ModelCommand::Import(args) => return import::run(args, settings, json),
         ModelCommand::Pull(args) => return pull::run(args, settings, json),
         ModelCommand::List => list(&diffusion::packs(&search), settings, json),
-        ModelCommand::Inspect { name } => {
+        ModelCommand::Inspect { name, flops: true, size, frames } => {
+            flops::show(name, &diffusion::flops(name, &search, *size, *frames)?, json);
+        }
+        ModelCommand::Verify(args) => return verify::run(args, &search, json),
+        ModelCommand::Inspect { name, .. } => {
             let report = diffusion::inspect(name, &search)?;
             if json {
                 say!("{:#}", serde_json::json!({ "ok": true, "pack": report }));

@@ -1,0 +1,162 @@
+//! The Hallo network behind the model port.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use shared::{
+    Bundle, Error, Fps, Picture, Portrait, Result,
+    face::FaceSearch,
+    job::Settings,
+    ports::model::{AudioEncoder, Model, ModelShape, Renderer},
+};
+
+use super::{
+    film::{Manner, Prepared},
+    network::Network,
+    region::Masks,
+    render::HalloRenderer,
+};
+use crate::{
+    face::{FaceAnalysis, FaceFiles, RegionMasks, face_region},
+    latents,
+    pack::hallo::{Branches, HalloConfig, HalloPack},
+    sampler::{Sampling, failed},
+    wav2vec::{SpeechListener, Wav2Vec},
+};
+
+/// Settings that this network has besides those of every model.
+const SETTINGS: [&str; 8] =
+    ["reference", "handoff", "pose_weight", "face_weight", "lip_weight", "mask_face", "mask_lip", "face_expand"];
+
+/// A model pack of the Hallo family, its weights in memory.
+pub(crate) struct HalloModel {
+    name: String,
+    digest: String,
+    config: Arc<HalloConfig>,
+    network: Arc<Network>,
+    speech: Arc<Wav2Vec>,
+    faces: FaceAnalysis,
+}
+
+impl HalloModel {
+    /// Loads the weights of `pack`.
+    ///
+    /// # Errors
+    /// When a file is missing or damaged, or its tensors do not belong to the pack's sizes.
+    pub(crate) fn load(pack: &HalloPack) -> Result<Self> {
+        Ok(Self {
+            name: pack.about.name.clone(),
+            digest: pack.digest()?,
+            network: Arc::new(Network::load(&pack.config, pack.network()?, pack.vae()?)?),
+            speech: Arc::new(Wav2Vec::load(pack.speech()?, &pack.config.wav2vec)?),
+            faces: FaceAnalysis::open(&files(pack))?,
+            config: Arc::new(pack.config.clone()),
+        })
+    }
+
+    fn manner(&self, settings: &Settings) -> Result<Manner> {
+        settings.refuse_foreign(&self.name, &SETTINGS)?;
+        let (sampler, branches) = (&self.config.sampler, self.config.branches);
+        let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
+        let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
+        if !(1..=sampler.train_steps).contains(&steps) {
+            let most = sampler.train_steps;
+            return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
+        }
+        let guidance = settings.guidance.unwrap_or(sampler.guidance);
+        let branches = Branches {
+            pose: settings.pose_weight.unwrap_or(branches.pose),
+            face: settings.face_weight.unwrap_or(branches.face),
+            lip: settings.lip_weight.unwrap_or(branches.lip),
+        };
+        let strengths = [
+            ("guidance", guidance),
+            ("pose weight", branches.pose),
+            ("face weight", branches.face),
+            ("lip weight", branches.lip),
+        ];
+        if let Some((name, value)) = strengths.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
+            return wrong(format!("a {name} of {value} is out of range"), "give 0 to 100".into());
+        }
+        Ok(Manner {
+            sampling: Sampling::of_velocity(sampler.into(), steps, guidance),
+            reading: settings.reference.unwrap_or_default(),
+            handoff: settings.handoff.unwrap_or_default(),
+            branches,
+        })
+    }
+
+    fn make(&self, portrait: &Portrait, settings: &Settings) -> Result<Prepared> {
+        let size = self.config.picture.size;
+        let masks = RegionMasks::of(portrait, settings, self.config.latent_size());
+        let levels: Vec<[&[f32]; 3]> = masks.levels.iter().map(|level| level.branches()).collect();
+        // The published program's mask has three equal channels.
+        let region = face_region(portrait, settings).into_iter().flat_map(|inside| [inside; 3]).collect();
+        let embedding = self.faces.embedding(portrait)?;
+        let masks = Masks::new(&levels)?;
+        let make = || {
+            let embedding = Tensor::from_vec(embedding, (1, self.config.face.embedding), &Device::Cpu)?;
+            let region = Tensor::from_vec(region, (1, size, size, 3), &Device::Cpu)?;
+            Prepared::new(&self.network, &latents::pixels(&portrait.picture)?, &region, &embedding, masks)
+        };
+        make().map_err(failed)
+    }
+}
+
+/// The files of `pack` that are for faces.
+fn files(pack: &HalloPack) -> FaceFiles {
+    let names = pack.files.iter().filter_map(|file| file.path.strip_prefix(&pack.dir).ok()?.to_str());
+    FaceFiles::listed(&pack.dir, names)
+}
+
+impl Model for HalloModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    fn shape(&self) -> ModelShape {
+        let (config, size) = (&self.config, self.config.latent_size());
+        ModelShape {
+            clip_frames: config.clip.frames as u32,
+            motion_frames: config.clip.motion_frames as u32,
+            audio_margin: (config.audio.window / 2) as u32,
+            feature_width: config.feature_width(),
+            image_size: config.picture.size as u32,
+            latent: [config.vae.latent_channels, size, size],
+        }
+    }
+
+    fn check(&self, settings: &Settings) -> Result<()> {
+        self.manner(settings).map(drop)
+    }
+
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {
+        self.faces.find(picture)
+    }
+
+    fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {
+        Box::new(SpeechListener::new(Arc::clone(&self.speech), &self.config, fps))
+    }
+
+    fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {
+        self.check(settings)?;
+        let (width, height) = (portrait.picture.width(), portrait.picture.height());
+        if width != height {
+            return Err(Error::order(format!("a portrait of {width}x{height} pixels is not square"))
+                .mend("the audio branches' masks are square in the published network; crop the portrait"));
+        }
+        portrait.check(self.config.picture.size as u32)?;
+        self.make(portrait, settings)?.to_bundle()
+    }
+
+    fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
+        let manner = self.manner(settings)?;
+        let prepared = Prepared::from_bundle(prepared, &self.config, &self.network)?;
+        let (config, network) = (Arc::clone(&self.config), Arc::clone(&self.network));
+        Ok(Box::new(HalloRenderer::new(config, network, prepared, manner, seed)))
+    }
+}

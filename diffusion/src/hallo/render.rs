@@ -1,0 +1,102 @@
+//! One job under way: clips from prepared conditions, pictures from latents.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+use shared::{
+    Error, Picture, Result,
+    ports::model::{ClipInput, Control, Renderer},
+};
+
+use super::{
+    film::{Film, Manner, Prepared},
+    network::Network,
+};
+use crate::{
+    latents::{self, channels_first, channels_last, finite},
+    pack::hallo::HalloConfig,
+    sampler::{clip_noise, failed},
+};
+
+/// A network at work on one job.
+pub(crate) struct HalloRenderer {
+    config: Arc<HalloConfig>,
+    network: Arc<Network>,
+    portrait: Prepared,
+    manner: Manner,
+    seed: u64,
+    /// What no clip changes; made by the first clip, since decoding needs nothing of it.
+    film: Option<Film>,
+}
+
+impl HalloRenderer {
+    pub(crate) fn new(
+        config: Arc<HalloConfig>,
+        network: Arc<Network>,
+        portrait: Prepared,
+        manner: Manner,
+        seed: u64,
+    ) -> Self {
+        Self { config, network, portrait, manner, seed, film: None }
+    }
+
+    /// Channels, height and width of a latent frame.
+    fn latent_shape(&self) -> [usize; 3] {
+        let size = self.config.latent_size();
+        [self.config.vae.latent_channels, size, size]
+    }
+
+    fn film(&mut self) -> candle_core::Result<&Film> {
+        let film = match self.film.take() {
+            Some(film) => film,
+            None => Film::new(&self.network, &self.config, &self.portrait, self.manner.clone())?,
+        };
+        Ok(self.film.insert(film))
+    }
+
+    fn check(&self, clip: &ClipInput) -> Result<()> {
+        let (frames, motion) = (self.config.clip.frames, self.config.clip.motion_frames);
+        let rows = frames + self.config.audio.window - 1;
+        let shape = clip.features.shape();
+        if clip.frames.len() != frames as u64 || shape != [rows, self.config.feature_width()] {
+            let message =
+                format!("frames {} with features of shape {shape:?} are not a clip of this model", clip.frames);
+            return Err(Error::world(message));
+        }
+        let [c, height, width] = self.latent_shape();
+        match &clip.motion {
+            Some(latents) if latents.shape() != [motion, c, height, width] => {
+                let (frames, shape) = (clip.frames, latents.shape());
+                Err(Error::world(format!("frames {frames} cannot be rendered from motion frames of shape {shape:?}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn draw(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Vec<f32>> {
+        let noise = clip_noise(self.seed, clip.frames, self.latent_shape(), 0.0);
+        let network = Arc::clone(&self.network);
+        let film = self.film().map_err(failed)?;
+        let conditions = || {
+            let before = clip.motion.as_ref().map(channels_last).transpose()?;
+            let features = Tensor::from_slice(clip.features.data(), clip.features.shape(), &Device::Cpu)?;
+            film.conditions(&network, &network.audio.forward(&features)?, &film.motion(&network, before.as_ref())?)
+        };
+        film.clip(&network, noise, &conditions().map_err(failed)?, step)
+    }
+}
+
+impl Renderer for HalloRenderer {
+    fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
+        self.check(clip)?;
+        let [c, height, width] = self.latent_shape();
+        let latents = self.draw(clip, step)?;
+        let shape = [self.config.clip.frames, c, height, width];
+        let latents = shared::Tensor::new(shape, channels_first(&latents, height * width, c))?;
+        finite(latents.rounded_to_f16(), clip.frames)
+    }
+
+    fn decode(&mut self, latents: &shared::Tensor, first: u64) -> Result<Vec<Picture>> {
+        latents::decode(&self.network.vae, latents, first, self.latent_shape(), self.config.picture.size)
+    }
+}

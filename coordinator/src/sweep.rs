@@ -21,7 +21,7 @@ const PERIOD: Duration = Duration::from_secs(2);
 const GAP: Duration = Duration::from_millis(10);
 
 /// A released task that nobody took for so long is rung for again.
-pub const UNHEARD: Duration = Duration::from_secs(10);
+const UNHEARD: Duration = Duration::from_secs(10);
 
 /// Rings that are repeated in one sweep.
 const REPEATS: u32 = 256;

@@ -12,12 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use crate::{
-    bridge, film, hold::Hold, journal::Journal, moment::Moment, part, prepare, segment, stop::Stop, verdict, work::Work,
-    worker::Worker,
+    bridge, film, hold::Hold, journal::Journal, moment::Moment, part, prepare, segment, stop::Stop, verdict,
+    work::Work, worker::Worker,
 };
 
 /// Work whose lease was lost ends at its next step. When no step comes for so long, the device hangs.
-const WEDGED: Duration = Duration::from_secs(60);
+const WEDGED: Duration = Duration::from_mins(1);
 
 /// How an attempt ended, for metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -130,7 +130,8 @@ impl Attempt<'_> {
             tracing::warn!("the work did not stop in time; its task is given back without it");
             return Error::stopped();
         }
-        let reason = format!("the work on {} made no step for {} s after its lease was lost", self.lease.key, WEDGED.as_secs());
+        let reason =
+            format!("the work on {} made no step for {} s after its lease was lost", self.lease.key, WEDGED.as_secs());
         if self.worker.settings.set_aside_after.is_some() {
             self.worker.post.set_aside(format!("{reason}: the device may hang; restart the worker"));
         }
@@ -142,11 +143,9 @@ impl Attempt<'_> {
     async fn commit(&self, cancel: &CancellationToken) -> Result<Ended> {
         let ports = &self.worker.ports;
         self.worker.watch.at(Moment::BeforeCommit, self.lease).await;
-        let told = verdict::told(self, cancel, verdict::FINISHED, || ports.ledger.complete(self.lease, ports.clock.now()));
-        let readied = match told.await? {
-            Some(readied) => readied,
-            None => return Ok(Ended::Lost),
-        };
+        let told =
+            verdict::told(self, cancel, verdict::FINISHED, || ports.ledger.complete(self.lease, ports.clock.now()));
+        let Some(readied) = told.await? else { return Ok(Ended::Lost) };
         tracing::info!(readied = readied.len(), "done");
         self.journal.write(&self.journal.line(Level::Info, "done"));
         self.worker.streaks.done(kind_name(&self.lease.node.kind));

@@ -25,13 +25,12 @@ impl<'a> Ears<'a> {
     /// The next ring; none comes while the queue is down. Safe to drop at any await point.
     pub(crate) async fn next(&mut self) -> Bell {
         loop {
-            let heard = match &mut self.listener {
-                Some(listener) => listener.next().await.map(Some),
-                None => {
-                    sleep_until(self.again).await;
-                    let listening = self.queue.listen(&self.routes).await;
-                    listening.map(|listener| self.listener.replace(listener).and(None))
-                }
+            let heard = if let Some(listener) = &mut self.listener {
+                listener.next().await.map(Some)
+            } else {
+                sleep_until(self.again).await;
+                let listening = self.queue.listen(&self.routes).await;
+                listening.map(|listener| self.listener.replace(listener).and(None))
             };
             match heard {
                 Ok(Some(bell)) => return bell,

@@ -107,7 +107,10 @@ impl<'a> Journal<'a> {
         };
         let mut text = lines.clone();
         if dropped > 0 {
-            text += &self.line(Level::Warn, "lines were dropped here: there were too many").with("lines", dropped).to_json();
+            text += &self
+                .line(Level::Warn, "lines were dropped here: there were too many")
+                .with("lines", dropped)
+                .to_json();
         }
         let key = BlobKey::log(&self.lease.key.job, &self.lease.key.task, self.lease.attempt, piece)?;
         let kept = self.blobs.put(&key, text.as_bytes()).await;

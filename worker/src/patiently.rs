@@ -11,7 +11,12 @@ const WAITS: (Duration, Duration) = (Duration::from_millis(100), Duration::from_
 
 /// Asks until there is an answer: a store that cannot be reached is asked again for as long as the work is not stopped. Nothing here
 /// counts as a step, so that work that waits for ever is taken back as stuck.
-pub(crate) async fn patiently<T>(worker: &Worker, stop: &Stop, what: &str, ask: impl AsyncFn() -> Result<T>) -> Result<T> {
+pub(crate) async fn patiently<T, F: Future<Output = Result<T>>>(
+    worker: &Worker,
+    stop: &Stop,
+    what: &str,
+    ask: impl Fn() -> F,
+) -> Result<T> {
     let (mut outage, mut wait) = (Outage::new(0), WAITS.0);
     loop {
         match ask().await {

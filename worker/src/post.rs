@@ -85,7 +85,9 @@ impl Post {
             let wait = match crew.report(&card(), &state, clock.now()).await {
                 Ok(order) => {
                     outage.over(clock.now());
-                    order.into_iter().for_each(|order| self.obey(order));
+                    if let Some(order) = order {
+                        self.obey(order);
+                    }
                     pace.wait()
                 }
                 Err(error) => {

@@ -4,7 +4,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::{
     Error, Result,
-    ports::{Model, model::{PackCard, Packs}},
+    ports::{
+        Model,
+        model::{PackCard, Packs},
+    },
 };
 
 /// Keeps the models that were used last, a bounded number of them; several workers of a process share one shelf.
@@ -58,9 +61,12 @@ impl Packs for Shelf {
     fn card(&self, name: &str) -> Result<PackCard> {
         match &self.packs {
             Some(packs) => packs.card(name),
-            None => self.lock().iter().find(|model| model.name() == name).map(|model| PackCard::of(model.as_ref())).ok_or_else(|| {
-                Error::order(format!("there is no model pack {name} here"))
-            }),
+            None => self
+                .lock()
+                .iter()
+                .find(|model| model.name() == name)
+                .map(|model| PackCard::of(model.as_ref()))
+                .ok_or_else(|| Error::order(format!("there is no model pack {name} here"))),
         }
     }
 
@@ -74,15 +80,23 @@ impl Packs for Shelf {
             return Ok(model);
         }
         let Some(packs) = &self.packs else {
-            let here: Vec<String> = self.lock().iter().map(|model| format!("{} ({})", model.name(), model.digest())).collect();
-            return Err(Error::world(format!("the task needs the model pack {name} ({digest}), and {} is open here", here.join(", ")))
-                .mend("open the pack that the job was submitted with"));
+            let here: Vec<String> =
+                self.lock().iter().map(|model| format!("{} ({})", model.name(), model.digest())).collect();
+            return Err(Error::world(format!(
+                "the task needs the model pack {name} ({digest}), and {} is open here",
+                here.join(", ")
+            ))
+            .mend("open the pack that the job was submitted with"));
         };
         // A wrong version is found out before anything that works is dropped.
         let card = packs.card(name)?;
         if card.digest != digest {
-            let message = format!("another version of the model pack {name} is installed here: {} instead of {digest}", card.digest);
-            return Err(Error::world(message).mend("install the version that the job was submitted with, or submit the job again"));
+            let message = format!(
+                "another version of the model pack {name} is installed here: {} instead of {digest}",
+                card.digest
+            );
+            return Err(Error::world(message)
+                .mend("install the version that the job was submitted with, or submit the job again"));
         }
         self.make_room();
         let model = packs.load(name, digest)?;

@@ -64,7 +64,10 @@ mod tests {
         streaks.done("segment");
         assert_eq!([fail("segment", "a"), fail("segment", "b")], [None, None], "the row was broken");
         let reason = fail("segment", "c").unwrap();
-        assert!(reason.contains("3 different") && reason.contains("/c") && reason.contains("illegal memory"), "{reason}");
+        assert!(
+            reason.contains("3 different") && reason.contains("/c") && reason.contains("illegal memory"),
+            "{reason}"
+        );
         assert_eq!(fail("segment", "d"), None, "who comes back has another three");
     }
 

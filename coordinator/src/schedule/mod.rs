@@ -27,10 +27,13 @@ pub const CANDIDATES: u32 = 256;
 
 /// The candidates that are released now, the first in line first.
 pub fn choose(view: &View) -> Vec<TaskKey> {
-    let mut round = Round { depth: Depth::of(view), limits: Limits::of(view), shares: Shares::of(view), chosen: vec![] };
+    let mut round =
+        Round { depth: Depth::of(view), limits: Limits::of(view), shares: Shares::of(view), chosen: vec![] };
     let mut levels: Vec<&Candidate> = view.candidates.iter().collect();
     // Stable: what the ledger put first among equals stays first.
-    levels.sort_by_key(|candidate| (std::cmp::Reverse(candidate.priority), std::cmp::Reverse(candidate.rest), candidate.submitted));
+    levels.sort_by_key(|candidate| {
+        (std::cmp::Reverse(candidate.priority), std::cmp::Reverse(candidate.rest), candidate.submitted)
+    });
     for level in levels.chunk_by(|a, b| a.priority == b.priority) {
         round.level(level);
     }

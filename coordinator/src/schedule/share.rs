@@ -45,9 +45,9 @@ impl Shares {
     /// chance proportional to its weight (Efraimidis and Spirakis, Information Processing Letters 97, 2006).
     fn lot(&self, lane: Lane, name: &Name, under_way: u64) -> f64 {
         let text = format!("{} {} {name} {under_way}", self.moment, lane.name());
-        let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
+        let hash = text
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         // FNV-1a mixes its upper bits badly: the finaliser of SplitMix64 does it.
         let mut z = hash;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

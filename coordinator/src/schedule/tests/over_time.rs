@@ -12,6 +12,9 @@ use super::{
     views::{candidate, crowd, released, tenant},
 };
 
+/// Candidates shown of each tenant: as many as ten workers can have waiting.
+const SHOWN: usize = 20;
+
 /// A farm whose every task takes `steps` rounds.
 struct Farm {
     workers: usize,
@@ -43,8 +46,19 @@ impl Farm {
             crowds: vec![crowd(self.workers as u32)],
             tenants: self.tenants.clone(),
             under_way: self.waiting.iter().map(released).chain(self.taken.iter().map(leased)).collect(),
-            candidates: self.queued.clone(),
+            candidates: self.candidates(),
         }
+    }
+
+    /// The first of every tenant, as the ledger shows them.
+    fn candidates(&self) -> Vec<Candidate> {
+        let mut shown: BTreeMap<&Name, usize> = BTreeMap::new();
+        let first = |task: &&Candidate| {
+            let shown = shown.entry(&task.tenant).or_default();
+            *shown += 1;
+            *shown <= SHOWN
+        };
+        self.queued.iter().filter(first).cloned().collect()
     }
 
     /// A moment passes: work is finished, a round released, and free workers take what is most urgent and was released first.

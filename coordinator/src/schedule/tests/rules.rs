@@ -128,7 +128,11 @@ fn an_urgent_task_passes_a_full_route() {
 
 #[test]
 fn tasks_that_no_worker_is_large_enough_for_do_not_keep_others_waiting() {
-    let large = |n| Candidate { route: Route::new(Lane::Render, name("default"), 80_000), rest: 999, ..candidate("anna", 0, n) };
+    let large = |n| Candidate {
+        route: Route::new(Lane::Render, name("default"), 80_000),
+        rest: 999,
+        ..candidate("anna", 0, n)
+    };
     let mut candidates: Vec<Candidate> = (0..50).map(large).collect();
     candidates.extend((0..50).map(|n| candidate("anna", 1, n)));
     let view = View { crowds: vec![crowd(2)], candidates, ..View::default() };

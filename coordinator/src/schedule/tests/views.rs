@@ -74,7 +74,8 @@ pub(super) fn any_view() -> impl Strategy<Value = View> {
         view.tenants = (0..3).map(|i| tenant(names[i], tenants[i].0, tenants[i].1)).collect();
         for (n, (job, route, rest, state)) in tasks.into_iter().enumerate() {
             let (owner, priority, most_of_job) = jobs[job];
-            let task = Candidate { route, priority, rest, most_of_job, ..candidate(names[owner], job as u32, n as u32) };
+            let task =
+                Candidate { route, priority, rest, most_of_job, ..candidate(names[owner], job as u32, n as u32) };
             match state {
                 0 => view.under_way.push(UnderWay { leased: true, ..released(&task) }),
                 1 => view.under_way.push(released(&task)),

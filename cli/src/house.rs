@@ -9,14 +9,15 @@ use std::{
 
 use coordinator::Sweep;
 use shared::{
-    Clock as _, Error, JobId, JobState, Result,
+    Clock as _, Error, JobId, JobState, Reach, Result,
     clock::SystemClock,
-    ports::{Job, Model, WorkerId},
+    ports::{Job, Model, Patience, WorkerId},
     task::Lane,
 };
 use stores::{Stores, Urls};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use worker::Shelf;
 
 use crate::progress::Bar;
 
@@ -89,10 +90,12 @@ impl House {
         let stop = cancel.child_token();
         let mut roles = JoinSet::new();
         let sweep = Sweep::new(self.stores.ledger.clone(), self.stores.queue.clone(), Arc::new(SystemClock));
+        let sweep = sweep.patient(Patience::EMBEDDED);
         let until = stop.clone();
         roles.spawn(async move { sweep.run(until).await });
+        let shelf = Arc::new(Shelf::of(model));
         for lane in Lane::ALL {
-            let worker = self.worker(lane, model.clone())?;
+            let worker = self.worker(lane, shelf.clone())?;
             let until = stop.clone();
             roles.spawn(async move { worker.run(until).await });
         }
@@ -134,19 +137,14 @@ impl House {
         }
     }
 
-    fn worker(&self, lane: Lane, model: Arc<dyn Model>) -> Result<worker::Worker> {
+    fn worker(&self, lane: Lane, shelf: Arc<Shelf>) -> Result<worker::Worker> {
         let scratch = self.dir.join("scratch").join(lane.name());
         std::fs::create_dir_all(&scratch)
             .map_err(|e| Error::world(format!("cannot make {}", scratch.display())).from_source(e))?;
-        let settings =
-            worker::Settings::new(WorkerId(format!("embedded-{}-{}", std::process::id(), lane.name())), scratch);
-        let ports = worker::Ports {
-            ledger: self.stores.ledger.clone(),
-            queue: self.stores.queue.clone(),
-            blobs: self.stores.blobs.clone(),
-            clock: Arc::new(SystemClock),
-        };
-        Ok(worker::Worker::new(ports, model, &[lane], settings))
+        let id = WorkerId(format!("embedded-{}-{}", std::process::id(), lane.name()));
+        let settings = worker::Settings::embedded(id, Reach::plain(&[lane]), scratch);
+        let ports = worker::Ports::of(&self.stores, Arc::new(SystemClock));
+        Ok(worker::Worker::new(ports, shelf, settings))
     }
 
     /// Removes everything of the job from the disk. The directory gets another name first, all at once and under the

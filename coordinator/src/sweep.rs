@@ -1,88 +1,169 @@
-//! The sweep: whatever got lost on the way is found and set going again.
+//! The coordinator's loop: whatever got lost is found and set going again, and what is ready is released to the workers.
 
 use std::{sync::Arc, time::Duration};
 
 use shared::{
-    Clock, Result, TaskKey, Timestamp,
+    Clock, Result, Route, TaskKey,
+    outage::Outage,
     pace::Pace,
-    ports::{Books, Patience, Queue, schedule::View},
+    ports::{Books, Patience, Queue},
 };
-use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
+
+use crate::schedule::{CANDIDATES, choose};
 
 /// Time between two sweeps that nobody asked for.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// Ready tasks of a tenant that a sweep releases in each lane. More than there are workers, so that none waits for the next
-/// sweep; not many more, so that a job that comes later is not behind a thousand rings.
-const RINGS: u32 = 64;
+/// Least time between two rounds, however often the coordinator is woken: a thousand tasks that end together need one round, not a
+/// thousand.
+const GAP: Duration = Duration::from_millis(10);
 
-/// Released tasks that nobody took for so long are rung for again.
-const UNHEARD: Duration = Duration::from_secs(2);
+/// A released task that nobody took for so long is rung for again.
+const UNHEARD: Duration = Duration::from_secs(10);
+
+/// Rings that are repeated in one sweep.
+const REPEATS: u32 = 256;
 
 /// The reconciler. It keeps nothing between two sweeps, so that any number may run and any may die.
 pub struct Sweep {
     ledger: Arc<dyn Books>,
     queue: Arc<dyn Queue>,
     clock: Arc<dyn Clock>,
-    nudged: Notify,
     pace: Pace,
+    patience: Patience,
+    seed: u64,
 }
 
 impl Sweep {
-    /// A sweep over these stores.
+    /// A sweep over these stores, with the patience of a farm.
     pub fn new(ledger: Arc<dyn Books>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, queue, clock, nudged: Notify::new(), pace: Pace::new(PERIOD, 0) }
+        Self { ledger, queue, clock, pace: Pace::new(PERIOD, 0), patience: Patience::FARM, seed: 0 }
     }
 
-    /// Another time between sweeps; several coordinators give theirs different seeds.
+    /// Waits of its own: several coordinators get different seeds.
+    #[must_use]
+    pub fn seeded(mut self, seed: u64) -> Self {
+        (self.pace, self.seed) = (Pace::new(PERIOD, seed), seed);
+        self
+    }
+
+    /// Another time between sweeps.
     #[must_use]
     pub fn paced(mut self, pace: Pace) -> Self {
         self.pace = pace;
         self
     }
 
-    /// Asks for a sweep soon: something was submitted.
-    pub fn nudge(&self) {
-        self.nudged.notify_one();
+    /// How many failures a task is allowed whose worker was lost or stuck.
+    #[must_use]
+    pub fn patient(mut self, patience: Patience) -> Self {
+        self.patience = patience;
+        self
     }
 
-    /// Sweeps until `cancel`. A sweep that fails is logged, and the next one tries again.
+    /// Sweeps until `cancel`: a round of releases whenever somebody wakes the coordinators, everything else now and then. While a
+    /// store is down it waits longer and longer and says once what it waits for.
     ///
     /// # Errors
     /// None today; the other roles of the farm have some.
     pub async fn run(&self, cancel: CancellationToken) -> Result<()> {
-        let mut pace = self.pace.clone();
-        while !cancel.is_cancelled() {
-            if let Err(error) = self.tick().await {
-                tracing::warn!(%error, "a sweep failed");
+        let (mut pace, mut outage) = (self.pace.clone(), Outage::new(self.seed));
+        let (mut deaf, mut due) = (Outage::new(!self.seed), Instant::now());
+        loop {
+            let everything = Instant::now() >= due;
+            let swept = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                swept = self.sweep(everything) => swept,
+            };
+            match swept {
+                Ok(()) if everything => due = Instant::now() + pace.wait(),
+                Ok(()) => {}
+                Err(error) => {
+                    let advice = outage.failed(&error, self.clock.now());
+                    if let Some(what) = advice.say {
+                        tracing::warn!(error = what, "the coordinator waits, and tries again");
+                    }
+                    due = Instant::now() + advice.wait;
+                    tokio::select! {
+                        () = cancel.cancelled() => return Ok(()),
+                        () = sleep_until(due) => continue,
+                    }
+                }
+            }
+            if let Some(time) = outage.over(self.clock.now()) {
+                tracing::info!(seconds = time.as_secs(), "the coordinator goes on");
             }
             tokio::select! {
-                () = cancel.cancelled() => {}
-                () = self.nudged.notified() => {}
-                _ = self.queue.woken() => {}
-                () = tokio::time::sleep(pace.wait()) => {}
+                () = cancel.cancelled() => return Ok(()),
+                () = self.woken(&mut deaf) => sleep(GAP).await,
+                () = sleep_until(due) => {}
             }
         }
-        Ok(())
     }
 
-    /// One sweep: takes back leases that ran out, releases tasks that are ready, and rings for them.
+    /// Waits until somebody wakes the coordinators. A queue that fails meanwhile is asked again; the clock goes on without it.
+    async fn woken(&self, deaf: &mut Outage) {
+        loop {
+            match self.queue.woken().await {
+                Ok(()) => {
+                    if deaf.over(self.clock.now()).is_some() {
+                        tracing::info!("the coordinator hears the queue again");
+                    }
+                    return;
+                }
+                Err(error) => {
+                    let advice = deaf.failed(&error, self.clock.now());
+                    if let Some(what) = advice.say {
+                        tracing::warn!(error = what, "the coordinator hears nothing and looks by the clock");
+                    }
+                    sleep(advice.wait).await;
+                }
+            }
+        }
+    }
+
+    async fn sweep(&self, everything: bool) -> Result<()> {
+        if everything { self.tick().await } else { self.round().await }
+    }
+
+    /// One sweep: takes back tasks whose worker was lost or is stuck, ends drained jobs, releases what is ready, and rings again for
+    /// what nobody heard.
     ///
     /// # Errors
     /// What ledger or queue say; the next sweep starts from the ledger again.
     pub async fn tick(&self) -> Result<()> {
         let now = self.clock.now();
-        for key in self.ledger.expire(Patience::EMBEDDED, now).await? {
-            tracing::warn!(job = %key.job, task = %key.task, "a lease ran out");
+        for key in self.ledger.expire(self.patience, now).await? {
+            metrics::counter!("emofarm_lease_expired_total").increment(1);
+            tracing::warn!(job = %key.job, task = %key.task, "a task was taken back: its worker was lost or stuck");
         }
-        let before = Timestamp(now.0.saturating_sub(UNHEARD.as_millis() as i64));
-        self.queue.ring(&self.ledger.unheard(before, RINGS, now).await?).await?;
-        self.queue.ring(&self.ledger.release(RINGS, now, &all).await?).await
+        for job in self.ledger.drained(now).await? {
+            tracing::info!(%job, "drained");
+        }
+        self.round().await?;
+        let before = shared::Timestamp(now.0.saturating_sub(UNHEARD.as_millis() as i64));
+        let unheard = self.ledger.unheard(before, REPEATS, now).await?;
+        self.ring(&unheard).await
     }
-}
 
-/// Everything in the order in which it comes.
-fn all(view: &View) -> Vec<TaskKey> {
-    view.candidates.iter().map(|candidate| candidate.key.clone()).collect()
+    /// One round of releases.
+    async fn round(&self) -> Result<()> {
+        let began = Instant::now();
+        let released = self.ledger.release(CANDIDATES, self.clock.now(), &choose).await?;
+        metrics::histogram!("emofarm_release_seconds").record(began.elapsed().as_secs_f64());
+        for (route, _) in &released {
+            let (lane, pool) = (route.lane.name(), route.pool.to_string());
+            metrics::counter!("emofarm_tasks_released_total", "lane" => lane, "pool" => pool).increment(1);
+        }
+        self.ring(&released).await
+    }
+
+    async fn ring(&self, rings: &[(Route, TaskKey)]) -> Result<()> {
+        if rings.is_empty() {
+            return Ok(());
+        }
+        self.queue.ring(rings).await
+    }
 }

@@ -23,7 +23,7 @@ pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
     let (send, receive) = mpsc::channel(1);
     let encoder = Encoder {
         file: work.scratch().join(PART),
-        spec: spec(&work.lease.order, work.model().shape().image_size),
+        spec: spec(&work.lease.order, work.model().await?.shape().image_size),
         frames,
         stop: work.stop.clone(),
     };
@@ -77,7 +77,7 @@ impl Encoder {
                 )));
             }
             for batch in run.frames().pieces(BATCH as u64) {
-                self.stop.check()?;
+                self.stop.step()?;
                 let pictures = renderer.decode(&run.only(batch)?.latents, batch.start)?;
                 if pictures.len() as u64 != batch.len() {
                     return Err(Error::world(format!("frames {batch} were decoded to {} pictures", pictures.len())));

@@ -19,7 +19,7 @@ pub(crate) const PREPARED: &str = "prepared.safetensors";
 pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     let order = &work.lease.order;
     let portrait = input::fetch(work, PORTRAIT, &order.portrait).await?;
-    let (model, of) = (work.model(), order.clone());
+    let (model, of) = (work.model().await?, order.clone());
     let prepared = off_the_runtime(move || prepared(&portrait, &of, model.as_ref())).await?;
     work.keep(PREPARED, &prepared.to_bytes(Precision::Single)?).await?;
     work.stop.check()?;
@@ -42,7 +42,7 @@ fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Bundle>
 /// Encodes on a thread of its own and keeps each segment's features as they come; one waits at most.
 async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<()> {
     let (send, mut receive) = mpsc::channel(1);
-    let (model, stop) = (work.model(), work.stop.clone());
+    let (model, stop) = (work.model().await?, work.stop.clone());
     let Order { fps, shape, .. } = work.lease.order;
     let encoding = off_the_runtime(move || encode(&audio, fps, shape, model.as_ref(), &stop, &send));
     // The receiver moves in, so that the encoder does not wait for it when keeping fails.
@@ -76,7 +76,7 @@ fn encode(
     }
     let mut reader = media::audio::Reader::open(audio)?;
     while let Some(samples) = reader.next()? {
-        stop.check()?;
+        stop.step()?;
         pass_on(cutter.push(&encoder.push(&samples)?)?, send)?;
     }
     pass_on(cutter.push(&encoder.finish(shape.frames)?)?, send)?;

@@ -33,6 +33,16 @@ impl Renderers {
         }
     }
 
+    /// The jobs whose prepared features are still here.
+    pub(crate) fn jobs(&self) -> Vec<JobId> {
+        self.lock().iter().map(|(job, _)| job.clone()).collect()
+    }
+
+    /// Lets all of them go.
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+
     /// Nothing panics while it holds the lock.
     fn lock(&self) -> MutexGuard<'_, VecDeque<(JobId, Box<dyn Renderer>)>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
@@ -66,9 +76,13 @@ mod tests {
         for job in &jobs {
             renderers.put_back(job, Box::new(Nothing));
         }
+        assert_eq!(renderers.jobs(), jobs[1..]);
         assert!(renderers.take(&jobs[0]).is_none());
         assert!(renderers.take(&jobs[2]).is_some());
         assert!(renderers.take(&jobs[2]).is_none(), "it is in use");
         assert!(renderers.take(&jobs[1]).is_some());
+        renderers.put_back(&jobs[1], Box::new(Nothing));
+        renderers.clear();
+        assert!(renderers.jobs().is_empty());
     }
 }

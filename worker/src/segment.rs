@@ -2,8 +2,10 @@
 
 use shared::{
     Error, Frames, Result, TaskId, Tensor,
+    log::Line,
     ports::{ClipInput, ModelShape, Renderer},
 };
+use tokio::time::Instant;
 
 use crate::{
     checkpoint, features,
@@ -14,12 +16,13 @@ use crate::{
 
 /// Renders segment `index`, which covers `frames`.
 pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<()> {
-    let model = work.model().shape();
+    let model = work.model().await?.shape();
     let bundle = work.read(&prepare(), &features::name(index)).await?;
     let segment = Segment { frames, features: features::from_bundle(&bundle)?, model: &model };
     let mut clips = checkpoint::resume(work, segment.clips(), &segment.whole()).await?;
     if !clips.is_empty() {
         tracing::info!(clips = clips.len(), "goes on after the clips that an earlier attempt kept");
+        work.note("goes on after the clips that an earlier attempt kept", |line| line.with("clips", clips.len()));
         work.progress(segment.done(clips.len())).await?;
     }
     let handed = handed_over(work).await?;
@@ -31,7 +34,9 @@ pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<
             Some(renderer) => renderer,
             None => work.renderer().await?,
         };
+        let began = Instant::now();
         let (used, latents) = render(idle, input, work.stop.clone()).await?;
+        rendered(work, clip, began.elapsed().as_secs_f64());
         renderer = Some(used);
         segment.check(clip, &latents)?;
         checkpoint::keep(work, clip.start, &latents).await?;
@@ -55,6 +60,12 @@ async fn handed_over(work: &Work<'_>) -> Result<Option<Tensor>> {
         Some(before) => Ok(Some(LatentRun::from_bundle(work.read(before, HANDOFF).await?)?.latents)),
         None => Ok(None),
     }
+}
+
+fn rendered(work: &Work<'_>, clip: Frames, seconds: f64) {
+    metrics::histogram!("emofarm_clip_render_seconds").record(seconds);
+    let details = |line: Line| line.with("frames", clip.to_string()).with("seconds", seconds);
+    work.note("a clip is rendered", details);
 }
 
 async fn render(mut renderer: Box<dyn Renderer>, input: ClipInput, stop: Stop) -> Result<(Box<dyn Renderer>, Tensor)> {

@@ -4,11 +4,13 @@ use std::{path::Path, sync::Arc};
 
 use shared::{
     Bundle, Error, Result, TaskId,
-    ports::{BlobKey, Lease, Model, Renderer, Renewal},
+    log::{Level, Line},
+    ports::{BlobKey, Lease, Model, Renderer, Renewal, model::Packs},
 };
 use tempfile::TempDir;
+use tokio::time::Instant;
 
-use crate::{hold::Hold, moment::Moment, stop::Stop, worker::Worker};
+use crate::{attempt::Attempt, moment::Moment, patiently::patiently, stop::Stop, worker::Worker};
 
 /// Directories of tasks in a worker's scratch directory begin like this.
 pub(crate) const SCRATCH: &str = "task-";
@@ -19,24 +21,38 @@ pub(crate) struct Work<'a> {
     pub(crate) lease: &'a Lease,
     /// Whether to go on.
     pub(crate) stop: Stop,
+    attempt: &'a Attempt<'a>,
     worker: &'a Worker,
-    hold: &'a Hold<'a>,
     scratch: TempDir,
 }
 
 impl<'a> Work<'a> {
-    /// Work under `lease`, with an empty directory for files.
-    pub(crate) fn new(worker: &'a Worker, lease: &'a Lease, stop: Stop, hold: &'a Hold<'a>) -> Result<Self> {
+    /// Work with an empty directory for files.
+    pub(crate) fn new(attempt: &'a Attempt<'a>) -> Result<Self> {
+        let Attempt { worker, lease, stop, .. } = attempt;
         let root = &worker.settings.scratch;
         let scratch = tempfile::Builder::new().prefix(SCRATCH).tempdir_in(root).map_err(|e| {
             Error::world(format!("no directory for files can be made in {}", root.display())).from_source(e)
         })?;
-        Ok(Self { lease, stop, worker, hold, scratch })
+        Ok(Self { lease, stop: stop.clone(), attempt, worker, scratch })
     }
 
-    /// The model.
-    pub(crate) fn model(&self) -> Arc<dyn Model> {
-        self.worker.model.clone()
+    /// The model that the job was ordered with; loaded when it is not.
+    pub(crate) async fn model(&self) -> Result<Arc<dyn Model>> {
+        let (shelf, order) = (self.worker.shelf.clone(), &self.lease.order);
+        if let Some(model) = shelf.loaded(&order.model, &order.model_digest) {
+            return Ok(model);
+        }
+        // Renderers hold the model that they were made of; it must be able to go.
+        self.worker.renderers.clear();
+        let (name, digest, began) = (order.model.clone(), order.model_digest.clone(), Instant::now());
+        self.attempt.hold.loading(true);
+        let model = off_the_runtime(move || shelf.load(&name, &digest)).await;
+        self.attempt.hold.loading(false);
+        let seconds = began.elapsed().as_secs_f64();
+        metrics::histogram!("emofarm_model_load_seconds", "model" => order.model.clone()).record(seconds);
+        self.note("the model is loaded", |line| line.with("model", order.model.as_str()).with("seconds", seconds));
+        model
     }
 
     /// A directory for files; it goes with the work.
@@ -44,18 +60,31 @@ impl<'a> Work<'a> {
         self.scratch.path()
     }
 
+    /// Writes a line into the attempt's log.
+    pub(crate) fn note(&self, message: &str, details: impl FnOnce(Line) -> Line) {
+        self.attempt.journal.write(&details(self.attempt.journal.line(Level::Info, message)));
+    }
+
     /// Keeps a blob of this attempt.
     pub(crate) async fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.may_keep()?;
-        self.worker.ports.blobs.put(&self.own(name)?, bytes).await?;
-        self.worker.watch.at(Moment::Kept, self.lease).await;
-        Ok(())
+        let key = self.own(name)?;
+        self.kept(&key, || self.worker.ports.blobs.put(&key, bytes)).await
     }
 
     /// Keeps a file as a blob of this attempt.
     pub(crate) async fn keep_file(&self, name: &str, file: &Path) -> Result<()> {
+        let key = self.own(name)?;
+        self.kept(&key, || self.worker.ports.blobs.put_file(&key, file)).await
+    }
+
+    async fn kept<T, F: Future<Output = Result<T>>>(&self, key: &BlobKey, put: impl Fn() -> F) -> Result<()> {
         self.may_keep()?;
-        self.worker.ports.blobs.put_file(&self.own(name)?, file).await?;
+        let began = Instant::now();
+        patiently(self.worker, &self.stop, "a blob is to be kept", put).await?;
+        metrics::histogram!("emofarm_object_put_seconds").record(began.elapsed().as_secs_f64());
+        self.note("kept", |line| line.with("blob", key.as_str()));
+        // The work got on, whether or not it goes on.
+        let _ = self.stop.step();
         self.worker.watch.at(Moment::Kept, self.lease).await;
         Ok(())
     }
@@ -75,25 +104,35 @@ impl<'a> Work<'a> {
 
     /// Copies what a needed task made into a file.
     pub(crate) async fn fetch(&self, need: &TaskId, name: &str, file: &Path) -> Result<()> {
-        self.stop.check()?;
-        self.worker.ports.blobs.fetch(&self.needed(need, name)?, file).await
+        self.fetch_blob(&self.needed(need, name)?, file).await
     }
 
     /// Copies one of the job's inputs into a file.
     pub(crate) async fn fetch_input(&self, name: &str, file: &Path) -> Result<()> {
-        self.worker.ports.blobs.fetch(&BlobKey::input(&self.lease.key.job, name)?, file).await
+        self.fetch_blob(&BlobKey::input(&self.lease.key.job, name)?, file).await
+    }
+
+    async fn fetch_blob(&self, key: &BlobKey, file: &Path) -> Result<()> {
+        self.stop.check()?;
+        let blobs = &self.worker.ports.blobs;
+        patiently(self.worker, &self.stop, "a blob is to be read", || blobs.fetch(key, file)).await?;
+        self.stop.step()
     }
 
     /// Everything that any attempt at this task kept so far.
     pub(crate) async fn kept_so_far(&self) -> Result<Vec<BlobKey>> {
         let prefix = BlobKey::task_prefix(&self.lease.key.job, &self.lease.key.task);
-        self.worker.ports.blobs.list(&prefix).await
+        let blobs = &self.worker.ports.blobs;
+        patiently(self.worker, &self.stop, "blobs are to be listed", || blobs.list(&prefix)).await
     }
 
     /// Reads a safetensors object.
     pub(crate) async fn read_blob(&self, key: &BlobKey) -> Result<Bundle> {
         self.stop.check()?;
-        let bytes = self.worker.ports.blobs.get(key).await?;
+        let (blobs, began) = (&self.worker.ports.blobs, Instant::now());
+        let bytes = patiently(self.worker, &self.stop, "a blob is to be read", || blobs.get(key)).await?;
+        metrics::histogram!("emofarm_object_get_seconds").record(began.elapsed().as_secs_f64());
+        self.stop.step()?;
         Bundle::from_bytes(&bytes).map_err(|e| Error::world(format!("blob {key} cannot be read")).from_source(e))
     }
 
@@ -106,7 +145,7 @@ impl<'a> Work<'a> {
 
     /// Records the frames made so far and holds the lease.
     pub(crate) async fn progress(&self, frames: u64) -> Result<()> {
-        match self.hold.renew(frames).await {
+        match self.attempt.hold.renew(frames).await {
             Ok(Renewal::Kept) => Ok(()),
             Ok(Renewal::Lost) => {
                 self.stop.lose();
@@ -114,7 +153,7 @@ impl<'a> Work<'a> {
             }
             // The holder of the lease tries again and decides when it is lost.
             Err(error) => {
-                tracing::warn!(%error, "progress was not recorded");
+                tracing::debug!(%error, "progress was not recorded");
                 Ok(())
             }
         }
@@ -126,7 +165,7 @@ impl<'a> Work<'a> {
             return Ok(renderer);
         }
         let prepared = self.read(&prepare(), crate::prepare::PREPARED).await?;
-        let (model, order) = (self.model(), self.lease.order.clone());
+        let (model, order) = (self.model().await?, self.lease.order.clone());
         off_the_runtime(move || model.renderer(&prepared, &order.settings, order.seed)).await
     }
 

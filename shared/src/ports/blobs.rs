@@ -28,6 +28,20 @@ impl BlobKey {
         Self::from_text(format!("jobs/{job}/{task}/{attempt}/{name}"))
     }
 
+    /// The key of a piece of an attempt's log ([`log`](crate::log)): `jobs/<job>/logs/<task>/<attempt>/log-<piece>.jsonl`. Logs lie beside
+    /// what attempts made: they stay when the blobs of a failed attempt go.
+    ///
+    /// # Errors
+    /// When the task's id holds anything but letters, digits, `.`, `_` and `-`.
+    pub fn log(job: &JobId, task: &TaskId, attempt: u32, piece: u32) -> Result<Self> {
+        Self::from_text(format!("{}log-{piece:05}.jsonl", Self::log_prefix(job, task, attempt)))
+    }
+
+    /// All pieces of an attempt's log; sorted, they are in order.
+    pub fn log_prefix(job: &JobId, task: &TaskId, attempt: u32) -> String {
+        format!("jobs/{job}/logs/{task}/{attempt}/")
+    }
+
     /// Everything that any attempt of a task made.
     pub fn task_prefix(job: &JobId, task: &TaskId) -> String {
         format!("jobs/{job}/{task}/")

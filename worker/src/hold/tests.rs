@@ -32,7 +32,8 @@ impl Scripted {
     /// Holds a lease until it is lost; the moments until which it was to be held, and the frames reported.
     async fn hold(&self, frames: Option<u64>) -> Vec<(i64, u64)> {
         let lease = lease(self.clock.now().after(TERM));
-        let hold = Hold::new(self, self.clock.as_ref(), &lease, TERM);
+        let tempo = Tempo::default();
+        let hold = Hold::new(self, self.clock.as_ref(), &lease, TERM, Stop::default(), &tempo);
         if let Some(frames) = frames {
             hold.renew(frames).await.unwrap();
         }

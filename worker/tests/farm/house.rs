@@ -8,7 +8,7 @@ use std::{
 };
 
 use shared::{
-    Clock as _, Fps, JobId, JobState, Order, Plan, Shape, TaskState, Terms, Timestamp,
+    Clock as _, Fps, JobId, JobState, Order, Plan, Reach, Shape, TaskState, Terms, Timestamp,
     clock::ManualClock,
     digest::sha256,
     job::{Input, Settings},
@@ -16,7 +16,7 @@ use shared::{
     task::Lane,
 };
 use stores::Urls;
-use worker::{Ports, Worker};
+use worker::{Ports, Shelf, Worker};
 
 use super::model::{CLIP, Checksums, Script};
 
@@ -53,14 +53,14 @@ impl House {
 
     /// A worker of these lanes.
     pub(crate) fn worker_of(&self, name: &str, lanes: &[Lane], term: Duration) -> Worker {
-        let Stores { ledger, queue, blobs } = self.stores.clone();
-        let ports = Ports { ledger, queue, blobs, clock: self.clock.clone() };
+        let ports = Ports::of(&self.stores, self.clock.clone());
         let scratch = self.scratch_of(name);
         std::fs::create_dir_all(&scratch).unwrap();
-        let mut settings = worker::Settings::new(WorkerId(name.into()), scratch);
+        let mut settings = worker::Settings::embedded(WorkerId(name.into()), Reach::plain(lanes), scratch);
         // Rings alone move the farm in these tests: nobody looks on his own.
         (settings.term, settings.period) = (term, Duration::from_hours(1));
-        Worker::new(ports, Arc::new(Checksums(self.script.clone())), lanes, settings)
+        let shelf = Shelf::of(Arc::new(Checksums(self.script.clone())));
+        Worker::new(ports, Arc::new(shelf), settings)
     }
 
     /// A worker that does everything.

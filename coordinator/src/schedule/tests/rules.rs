@@ -1,0 +1,156 @@
+//! What holds for every single decision.
+
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+use shared::{
+    Priority, Reach, Route, TaskKey,
+    ports::schedule::{Candidate, Crowd, View},
+    task::Lane,
+};
+
+use super::{
+    super::{FEWEST, UNREACHABLE, choose, depth::Depth, limits::Limits},
+    views::{any_view, candidate, crowd, key, name, released, tenant},
+};
+
+fn chosen(view: &View) -> (Vec<TaskKey>, Vec<&Candidate>) {
+    let keys = choose(view);
+    let all = keys.iter().map(|key| view.candidates.iter().find(|c| c.key == *key).expect("a candidate")).collect();
+    (keys, all)
+}
+
+/// What the ledger shows after the release.
+fn after(view: &View, chosen: &[&Candidate]) -> View {
+    let mut after = view.clone();
+    after.under_way.extend(chosen.iter().map(|candidate| released(candidate)));
+    after.candidates.retain(|candidate| !chosen.contains(&candidate));
+    after
+}
+
+proptest! {
+    #[test]
+    fn nothing_is_chosen_twice_and_nothing_above_a_limit(view in any_view()) {
+        let (keys, all) = chosen(&view);
+        prop_assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+        let later = after(&view, &all);
+        for candidate in &all {
+            let of_job = later.under_way.iter().filter(|task| task.key.job == candidate.key.job).count() as u32;
+            prop_assert!(candidate.most_of_job.is_none_or(|most| of_job <= most), "job of {}", candidate.key);
+            let of_tenant = later.under_way.iter().filter(|task| task.tenant == candidate.tenant).count() as u32;
+            let tenant = view.tenants.iter().find(|tenant| tenant.name == candidate.tenant);
+            prop_assert!(tenant.and_then(|t| t.most_at_once).is_none_or(|most| of_tenant <= most), "{}", candidate.tenant);
+        }
+    }
+
+    #[test]
+    fn what_waits_stays_shallow_on_every_route(view in any_view()) {
+        let (_, all) = chosen(&view);
+        let later = after(&view, &all);
+        for candidate in &all {
+            let waits = |route: &Route| {
+                let same = route.lane == candidate.route.lane && route.pool == candidate.route.pool;
+                same && route.memory >= candidate.route.memory
+            };
+            let waiting = later.under_way.iter().filter(|task| !task.leased && waits(&task.route));
+            let waiting = waiting.filter(|task| task.priority >= candidate.priority).count() as u32;
+            let workers = view.crowds.iter().filter(|crowd| crowd.reach.covers(&candidate.route));
+            let most = match workers.map(|crowd| crowd.workers).sum::<u32>() { 0 => UNREACHABLE, n => (2 * n).max(FEWEST) };
+            // What waited before may have been more: workers went away. Then nothing of this class was added.
+            prop_assert!(waiting <= most, "{waiting} wait on {} where {most} may", candidate.route);
+        }
+    }
+
+    #[test]
+    fn whatever_is_left_could_not_be_released(view in any_view()) {
+        let (_, all) = chosen(&view);
+        let later = after(&view, &all);
+        let (depth, limits) = (Depth::of(&later), Limits::of(&later));
+        for candidate in &later.candidates {
+            prop_assert!(!(depth.allows(candidate) && limits.allow(candidate)), "{} was left", candidate.key);
+        }
+    }
+
+    #[test]
+    fn the_higher_priority_is_never_behind(view in any_view()) {
+        let (_, all) = chosen(&view);
+        prop_assert!(all.is_sorted_by_key(|candidate| std::cmp::Reverse(candidate.priority)));
+        // The lower priorities are as if they were not there.
+        for level in [Priority::NORMAL, Priority::HIGH, Priority::URGENT] {
+            let mut above = view.clone();
+            above.candidates.retain(|candidate| candidate.priority >= level);
+            let expected: Vec<TaskKey> =
+                all.iter().filter(|candidate| candidate.priority >= level).map(|candidate| candidate.key.clone()).collect();
+            prop_assert_eq!(choose(&above), expected);
+        }
+    }
+
+    #[test]
+    fn the_same_view_gives_the_same_choice_in_whatever_order(view in any_view()) {
+        let first = choose(&view);
+        prop_assert_eq!(&choose(&view), &first);
+        let mut turned = view.clone();
+        turned.crowds.reverse();
+        turned.tenants.reverse();
+        turned.under_way.reverse();
+        prop_assert_eq!(&choose(&turned), &first);
+    }
+}
+
+#[test]
+fn a_farm_without_workers_gets_a_few_tasks_and_a_farm_with_workers_twice_as_many() {
+    let view = |crowds: Vec<Crowd>| {
+        let candidates = (0..100).map(|n| candidate("anna", n % 10, n)).collect();
+        View { crowds, candidates, ..View::default() }
+    };
+    let released = |crowds| choose(&view(crowds)).len() as u32;
+    assert_eq!([released(vec![]), released(vec![crowd(3)]), released(vec![crowd(20)])], [UNREACHABLE, FEWEST, 40]);
+    assert_eq!(released(vec![crowd(20), crowd(10)]), 60);
+}
+
+#[test]
+fn the_longest_rest_goes_first_then_the_oldest_job() {
+    let task = |job, n, rest| Candidate { rest, ..candidate("anna", job, n) };
+    let candidates = vec![task(2, 0, 10), task(1, 1, 10), task(3, 2, 900), task(1, 3, 10)];
+    let view = View { crowds: vec![crowd(4)], candidates, ..View::default() };
+    assert_eq!(choose(&view), [key(3, 2), key(1, 1), key(1, 3), key(2, 0)]);
+}
+
+#[test]
+fn an_urgent_task_passes_a_full_route() {
+    let waiting = (0..FEWEST).map(|n| released(&candidate("anna", 0, n))).collect();
+    let mut view = View { crowds: vec![crowd(1)], under_way: waiting, ..View::default() };
+    view.candidates = vec![candidate("bert", 1, 0)];
+    assert!(choose(&view).is_empty(), "the route is full");
+    view.candidates.push(Candidate { priority: Priority::URGENT, ..candidate("bert", 2, 0) });
+    assert_eq!(choose(&view), [key(2, 0)]);
+}
+
+#[test]
+fn tasks_that_no_worker_is_large_enough_for_do_not_keep_others_waiting() {
+    let large = |n| Candidate {
+        route: Route::new(Lane::Render, name("default"), 80_000),
+        rest: 999,
+        ..candidate("anna", 0, n)
+    };
+    let mut candidates: Vec<Candidate> = (0..50).map(large).collect();
+    candidates.extend((0..50).map(|n| candidate("anna", 1, n)));
+    let view = View { crowds: vec![crowd(2)], candidates, ..View::default() };
+    let chosen = choose(&view);
+    assert_eq!(chosen.len() as u32, FEWEST);
+    assert_eq!(chosen.iter().filter(|key| key.job == self::key(0, 0).job).count() as u32, UNREACHABLE);
+    let gpu = Crowd { reach: Reach { gpu_memory: 80_000, ..Reach::plain(&[Lane::Render]) }, workers: 1 };
+    let with_gpu = choose(&View { crowds: vec![crowd(2), gpu], ..view });
+    assert!(with_gpu.iter().all(|key| key.job == self::key(0, 0).job), "now the longest rest comes first");
+}
+
+#[test]
+fn a_heavier_tenant_gets_more_and_nobody_nothing() {
+    let tenants = vec![tenant("anna", 6, None), tenant("bert", 1, None)];
+    let mut candidates: Vec<Candidate> = (0..99).map(|n| candidate("anna", 0, n)).collect();
+    candidates.extend((0..99).map(|n| candidate("bert", 1, n)));
+    candidates.extend((0..99).map(|n| candidate("cora", 2, n)));
+    let chosen = choose(&View { crowds: vec![crowd(8)], tenants, candidates, ..View::default() });
+    let count = |job| chosen.iter().filter(|key| key.job == self::key(job, 0).job).count();
+    assert_eq!([count(0), count(1), count(2)], [12, 2, 2]);
+}

@@ -3,6 +3,8 @@
 //! The calls are synchronous and may take seconds; callers run them off the async runtime. All state that
 //! matters is in the arguments, so that any worker continues where another stopped.
 
+use std::sync::Arc;
+
 use crate::{Bundle, FaceBox, Fps, Frames, Picture, Result, Tensor, job::Settings};
 
 /// The sizes that the plan and the other rooms must know of a model.
@@ -42,6 +44,40 @@ pub trait Model: Send + Sync {
 
     /// Takes up a job that was prepared.
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>>;
+}
+
+/// What must be known of a pack to plan a film with it; its weights are not needed for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackCard {
+    /// Name of the pack.
+    pub name: String,
+    /// SHA-256 of its manifest.
+    pub digest: String,
+    /// Its sizes.
+    pub shape: ModelShape,
+}
+
+impl PackCard {
+    /// The card of a model that is loaded already.
+    pub fn of(model: &dyn Model) -> Self {
+        Self { name: model.name().to_owned(), digest: model.digest().to_owned(), shape: model.shape() }
+    }
+}
+
+/// The model packs that are installed where a process runs. Both calls read files and block.
+pub trait Packs: Send + Sync {
+    /// The card of the pack called `name`, without loading its weights.
+    ///
+    /// # Errors
+    /// [`Cause::Order`](crate::error::Cause::Order) naming the pack when it is not installed here or is damaged.
+    fn card(&self, name: &str) -> Result<PackCard>;
+
+    /// The pack called `name` in the version with this `digest`, loaded. A pack that was loaded before may be given again.
+    ///
+    /// # Errors
+    /// [`Cause::World`](crate::error::Cause::World) naming both digests when another version of the pack is installed here (another
+    /// worker may have the right one); otherwise as [`Packs::card`].
+    fn load(&self, name: &str, digest: &str) -> Result<Arc<dyn Model>>;
 }
 
 /// Turns a stream of samples into features, in bounded memory.

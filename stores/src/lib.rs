@@ -2,6 +2,7 @@
 //!
 //! Nothing above this room names a keeper: it asks [`open`] for some URLs and gets [`Stores`], three port traits.
 
+mod backoff;
 pub mod blobs;
 pub mod ledger;
 pub mod queue;

@@ -11,9 +11,9 @@ use shared::{
 };
 
 use crate::{
-    blobs::DirectoryBlobs,
+    blobs::{DirectoryBlobs, S3Blobs},
     ledger::{PostgresLedger, SqliteLedger},
-    queue::MemoryQueue,
+    queue::{MemoryQueue, RabbitQueue},
 };
 
 /// Where the three stores are.
@@ -24,9 +24,9 @@ pub struct Urls {
     /// `sqlite:///absolute/path/ledger.db`, `sqlite::memory:` for a ledger that lives as long as the process, or
     /// `postgres://user:password@host:5432/database?connections=10`, whose tables [`migrate`] makes.
     pub ledger: String,
-    /// `memory:`.
+    /// `memory:` for a queue within the process, or `amqp://user:password@host:5672/vhost` (`amqps://` for TLS).
     pub queue: String,
-    /// `file:///absolute/path`.
+    /// `file:///absolute/path`, or `s3://bucket/prefix?endpoint=https://host:9000&region=…`.
     pub blobs: String,
 }
 
@@ -87,14 +87,25 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
+/// Nothing is connected yet: a queue that is away is waited for by who needs it.
 fn open_queue(url: &str) -> Result<Arc<dyn Queue>> {
-    if url == "memory:" { Ok(Arc::new(MemoryQueue::new())) } else { Err(unknown("queue", url, "memory:")) }
+    if url == "memory:" {
+        return Ok(Arc::new(MemoryQueue::new()));
+    }
+    if url.starts_with("amqp://") || url.starts_with("amqps://") {
+        return Ok(Arc::new(RabbitQueue::new(url, u64::from(std::process::id()))?));
+    }
+    Err(unknown("queue", url, "memory:, amqp://user:password@host:5672/vhost, amqps://…"))
 }
 
+/// Nothing is connected to a bucket yet.
 async fn open_blobs(url: &str) -> Result<Arc<dyn Blobs>> {
+    if url.starts_with("s3://") {
+        return Ok(Arc::new(S3Blobs::open(url).await?));
+    }
     match url.strip_prefix("file://").and_then(absolute) {
         Some(path) => Ok(Arc::new(DirectoryBlobs::open(&path).await?)),
-        None => Err(unknown("blob store", url, "file:///path")),
+        None => Err(unknown("blob store", url, "file:///path, s3://bucket/prefix?endpoint=…")),
     }
 }
 
@@ -142,8 +153,8 @@ mod tests {
         let refused = [
             open_ledger("mysql://me:secret@host/farm").await.err(),
             open_ledger("sqlite://relative.db").await.err(),
-            open_queue("amqp://me:secret@host").err(),
-            open_blobs("s3://bucket").await.err(),
+            open_queue("nats://me:secret@host").err(),
+            open_blobs("gs://bucket").await.err(),
             open_blobs("").await.err(),
         ];
         for error in refused {
@@ -151,6 +162,19 @@ mod tests {
             assert_eq!(error.cause(), Cause::Order);
             let text = error.to_string();
             assert!(text.contains("this build knows") && !text.contains("secret"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_farms_stores_open_without_a_connection_and_refuse_wrong_urls() {
+        assert!(open_queue("amqp://me:secret@127.0.0.1:1/farm").is_ok());
+        assert!(open_blobs("s3://films/farm?endpoint=http://127.0.0.1:1").await.is_ok());
+        let refused =
+            [open_queue("amqp://me:secret@host?colour=1").err(), open_blobs("s3://films?colour=secret").await.err()];
+        for error in refused {
+            let error = error.unwrap();
+            assert_eq!(error.cause(), Cause::Order);
+            assert!(error.to_string().contains("colour") && !error.to_string().contains("secret"), "{error}");
         }
     }
 

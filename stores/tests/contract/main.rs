@@ -33,8 +33,24 @@ mod keepers {
     }
     mod memory_queue {
         crate::queue::contract!(crate::queue::Memory);
+        crate::queue::deduplicating!(crate::queue::Memory);
+    }
+    mod rabbit {
+        crate::queue::contract!(crate::queue::Rabbit);
+        crate::queue::shared_broker!(crate::queue::Rabbit);
+    }
+    mod rabbit_that_dies {
+        crate::queue::own_broker!(crate::queue::OwnRabbit);
     }
     mod directory {
         crate::blobs::contract!(crate::blobs::Directory);
+        crate::blobs::exclusive!(crate::blobs::Directory);
+    }
+    mod bucket {
+        crate::blobs::contract!(crate::blobs::Bucket);
+        crate::blobs::bucket!(crate::blobs::Bucket);
+    }
+    mod bucket_that_stops {
+        crate::blobs::own_bucket!(crate::blobs::OwnBucket);
     }
 }

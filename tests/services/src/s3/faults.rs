@@ -2,7 +2,7 @@
 
 use std::{
     pin::Pin,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     task::{Context, Poll, ready},
 };
 
@@ -21,6 +21,8 @@ pub struct Weather {
     cut: AtomicU64,
     calls: AtomicU64,
     failed: AtomicU64,
+    unconditional: AtomicBool,
+    no_trailers: AtomicBool,
 }
 
 /// What happens to one call.
@@ -52,6 +54,24 @@ impl Weather {
     /// The share of answers that are cut in the midst of their body, from 0 to 1; empty bodies cannot be cut.
     pub fn cut_share(&self, share: f64) {
         self.cut.store((share * 1e6) as u64, Ordering::Relaxed);
+    }
+
+    /// Makes the server ignore `If-None-Match` and overwrite, as Garage 2.5 does.
+    pub fn ignore_conditions(&self) {
+        self.unconditional.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes the server refuse checksums that follow the body, as Garage 2.5 does.
+    pub fn refuse_trailers(&self) {
+        self.no_trailers.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn ignores_conditions(&self) -> bool {
+        self.unconditional.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn refuses_trailers(&self) -> bool {
+        self.no_trailers.load(Ordering::Relaxed)
     }
 
     /// Calls that failed or were cut so far.

@@ -54,6 +54,11 @@ impl S3 {
         self.weather.fail_share(share);
     }
 
+    /// Files of uploads in parts that were neither completed nor aborted, in all buckets of the server.
+    pub fn unfinished_uploads(&self) -> usize {
+        self.server.unfinished_uploads()
+    }
+
     /// Stops the server: connections break, new ones are refused.
     pub async fn stop(&self) {
         self.server.stop().await;

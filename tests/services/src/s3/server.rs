@@ -61,7 +61,7 @@ impl Server {
         let files = s3s_fs::FileSystem::new(&data).unwrap_or_else(|e| panic!("s3s-fs does not open: {e:?}"));
         let mut builder = S3ServiceBuilder::new(files);
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let service = Weathered { inner: builder.build(), weather: Arc::default() };
+        let service = Weathered { inner: builder.build(), data, weather: Arc::default() };
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, crate::child::free_port()));
         let server =
             Self { address, folder, service, running: Mutex::default(), buckets: AtomicU32::new(0), _keeper: keeper };
@@ -91,6 +91,12 @@ impl Server {
         fine("a bucket", std::fs::create_dir(self.folder.join("buckets").join(&bucket)));
         lock(&self.service.weather).insert(bucket.clone(), weather.clone());
         bucket
+    }
+
+    /// `s3s-fs` keeps them beside the buckets.
+    pub(super) fn unfinished_uploads(&self) -> usize {
+        let entries = fine("the folder of buckets", std::fs::read_dir(self.folder.join("buckets")));
+        entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(".upload")).count()
     }
 
     pub(super) fn endpoint(&self) -> String {
@@ -127,6 +133,7 @@ async fn accept(listener: TcpListener, service: Weathered) {
 #[derive(Clone)]
 struct Weathered {
     inner: S3Service,
+    data: PathBuf,
     weather: Arc<Mutex<HashMap<String, Arc<Weather>>>>,
 }
 
@@ -138,7 +145,15 @@ impl Service<Request<Incoming>> for Weathered {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         // Only path-style requests are served, so the bucket comes first.
         let bucket = request.uri().path().split('/').nth(1).unwrap_or_default();
-        let fate = lock(&self.weather).get(bucket).map_or(Fate::Fine, |weather| weather.next());
+        let weather = lock(&self.weather).get(bucket).cloned().unwrap_or_default();
+        let mut fate = weather.next();
+        if weather.refuses_trailers() && request.headers().contains_key("x-amz-trailer") {
+            fate = Fate::Refused(400, "InvalidRequest");
+        }
+        if weather.ignores_conditions() && request.headers().contains_key("if-none-match") {
+            // The header is signed, so it cannot be taken away; without the object it says nothing. There may be none.
+            let _ = std::fs::remove_file(self.data.join(request.uri().path().trim_start_matches('/')));
+        }
         let inner = self.inner.clone();
         Box::pin(async move {
             match fate {

@@ -10,6 +10,7 @@ mod find;
 pub mod hub;
 mod import;
 mod inspect;
+mod installed;
 mod kernels;
 mod listen;
 mod mel;
@@ -26,6 +27,7 @@ pub use device::device_name;
 pub use find::open;
 pub use import::{ImportProgress, import};
 pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};
+pub use installed::Installed;
 
 #[cfg(test)]
 #[path = "../tests/parity/mod.rs"]

@@ -85,6 +85,19 @@ fn faces(pack: &Pack) -> Result<FaceAnalysis> {
     FaceAnalysis::open(&FaceFiles { detector, recogniser: None })
 }
 
+/// The sizes of a pack's network.
+pub(crate) fn shape(manifest: &Manifest) -> ModelShape {
+    let size = manifest.latent_size();
+    ModelShape {
+        clip_frames: manifest.temporal.clip_frames as u32,
+        motion_frames: manifest.temporal.motion_frames as u32,
+        audio_margin: manifest.audio_layers.window as u32,
+        feature_width: manifest.audio.features,
+        image_size: manifest.picture.size as u32,
+        latent: [manifest.vae.latent_channels, size, size],
+    }
+}
+
 impl Model for EmoModel {
     fn name(&self) -> &str {
         &self.manifest.pack.name
@@ -95,15 +108,7 @@ impl Model for EmoModel {
     }
 
     fn shape(&self) -> ModelShape {
-        let (manifest, size) = (&self.manifest, self.manifest.latent_size());
-        ModelShape {
-            clip_frames: manifest.temporal.clip_frames as u32,
-            motion_frames: manifest.temporal.motion_frames as u32,
-            audio_margin: manifest.audio_layers.window as u32,
-            feature_width: manifest.audio.features,
-            image_size: manifest.picture.size as u32,
-            latent: [manifest.vae.latent_channels, size, size],
-        }
+        shape(&self.manifest)
     }
 
     fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {

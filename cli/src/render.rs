@@ -84,7 +84,7 @@ async fn work(
     bar: &mut Bar,
     cancel: &CancellationToken,
 ) -> Result<Job> {
-    coordinator::submit(draft, &shared::Terms::default(), house.stores.ledger.as_ref(), house.stores.blobs.as_ref(), &shared::clock::SystemClock)
+    coordinator::submit(draft, house.stores.ledger.as_ref(), house.stores.blobs.as_ref(), &shared::clock::SystemClock)
         .await?;
     let ended = house.work(&draft.id, model, bar, cancel).await;
     bar.clear();

@@ -3,6 +3,8 @@
 //! The calls are synchronous and may take seconds; callers run them off the async runtime. All state that
 //! matters is in the arguments, so that any worker continues where another stopped.
 
+use std::sync::Arc;
+
 use crate::{Bundle, Fps, Frames, Picture, Portrait, Result, Tensor, face::FaceSearch, job::Settings};
 
 /// The sizes that the plan and the other rooms must know of a model.
@@ -60,6 +62,57 @@ pub trait Model: Send + Sync {
 
     /// Takes up a job that was prepared.
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>>;
+}
+
+/// What must be known of a pack to plan a film with it; its weights are not needed for that.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PackCard {
+    /// Name of the pack.
+    pub name: String,
+    /// SHA-256 of its manifest.
+    pub digest: String,
+    /// Its sizes.
+    pub shape: ModelShape,
+}
+
+impl PackCard {
+    /// The card of a model that is loaded already.
+    pub fn of(model: &dyn Model) -> Self {
+        Self { name: model.name().to_owned(), digest: model.digest().to_owned(), shape: model.shape() }
+    }
+}
+
+/// The model packs that are installed where a process runs. Both calls read files and block.
+pub trait Packs: Send + Sync {
+    /// The card of the pack called `name`, without loading its weights.
+    ///
+    /// # Errors
+    /// [`Cause::Order`](crate::error::Cause::Order) naming the pack when it is not installed here or is damaged.
+    fn card(&self, name: &str) -> Result<PackCard>;
+
+    /// The pack called `name` in the version with this `digest`, loaded. A pack that was loaded before may be given again.
+    ///
+    /// # Errors
+    /// [`Cause::World`](crate::error::Cause::World) naming both digests when another version of the pack is installed here (another
+    /// worker may have the right one); otherwise as [`Packs::card`].
+    fn load(&self, name: &str, digest: &str) -> Result<Arc<dyn Model>>;
+
+    /// Finds a setting that the pack cannot honour, as [`Model::check`]. Keepers that can tell without loading weights do so.
+    ///
+    /// # Errors
+    /// As [`Model::check`] and [`Packs::load`].
+    fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
+        self.load(&pack.name, &pack.digest)?.check(settings)
+    }
+
+    /// Looks for faces in an upright picture with the pack's detector, as [`Model::find_faces`]. Keepers that can do so without loading
+    /// the weights of the network do so.
+    ///
+    /// # Errors
+    /// As [`Model::find_faces`] and [`Packs::load`].
+    fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
+        self.load(&pack.name, &pack.digest)?.find_faces(picture)
+    }
 }
 
 /// Turns a stream of samples into features, in bounded memory.

@@ -2,17 +2,36 @@
 //!
 //! [`draft`] turns a portrait, a track and some wishes into an order and its plan, and finds everything that is wrong with
 //! them before anything is written. [`submit`] puts the inputs into the blob store and the job into the ledger.
-//! [`Sweep`] is the reconciler: it takes back leases that ran out and rings for tasks that are ready.
+//! [`Sweep`] is the reconciler: it takes back leases that ran out and rings for tasks that are ready. [`api`] is what clients ask over
+//! HTTP, and [`webhooks`] tells them news.
 
+pub mod api;
+mod backlog;
+mod chance;
 mod draft;
+mod egress;
+mod estimate;
+mod eta;
+mod explain;
 mod inputs;
 mod keep;
 mod remarks;
+mod rfc3339;
 mod submit;
 mod sweep;
+pub mod telemetry;
+pub mod tokens;
+pub mod webhooks;
 mod wishes;
 
-pub use draft::{Draft, Outline, draft, outline};
-pub use submit::{AUDIO, PORTRAIT, Submission, submit};
+pub use api::serve;
+
+pub use backlog::{Backlog, backlogs};
+pub use draft::{Draft, Outline, draft, draft_for, outline};
+pub use egress::Reachable;
+pub use estimate::{Estimate, Rates, estimate};
+pub use eta::{Eta, eta};
+pub use explain::{CODES, Facts, Reason, explain};
+pub use submit::{AUDIO, PORTRAIT, Submission, submit, submit_under};
 pub use sweep::Sweep;
 pub use wishes::Wishes;

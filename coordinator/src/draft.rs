@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use media::audio::Track;
 use shared::{
-    JobId, Order, Picture, Plan, Result, Shape,
+    JobId, Name, Order, Picture, Plan, Result, Shape,
     face::FaceSearch,
     job::Settings,
-    ports::{Model, ModelShape},
+    ports::{Model, ModelShape, PackCard, Packs},
 };
 
 use crate::{inputs::input, remarks::remarks, wishes::Wishes};
@@ -56,45 +56,106 @@ pub fn outline(audio: &Path, wishes: &Wishes, model: &ModelShape) -> Result<Outl
     Ok(Outline { plan: Plan::new(shape)?, track })
 }
 
+/// What is asked of a pack when a film is ordered.
+trait Pack {
+    fn check(&self, settings: &Settings) -> Result<()>;
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch>;
+}
+
+/// A model that is loaded already.
+struct Loaded<'a>(&'a dyn Model);
+
+impl Pack for Loaded<'_> {
+    fn check(&self, settings: &Settings) -> Result<()> {
+        self.0.check(settings)
+    }
+
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {
+        self.0.find_faces(picture)
+    }
+}
+
+/// A pack that is installed; its weights need not be loaded.
+struct Installed<'a>(&'a dyn Packs, &'a PackCard);
+
+impl Pack for Installed<'_> {
+    fn check(&self, settings: &Settings) -> Result<()> {
+        self.0.check(self.1, settings)
+    }
+
+    fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {
+        self.0.find_faces(self.1, picture)
+    }
+}
+
 /// Checks both files and all settings, finds the face, and makes the order. Reads both files whole; blocks meanwhile.
 ///
 /// # Errors
 /// [`Cause::Order`](shared::error::Cause::Order) naming the file or the setting, and the mend.
 pub fn draft(portrait: &Path, audio: &Path, wishes: &Wishes, model: &dyn Model) -> Result<Draft> {
-    let shape = model.shape();
-    model.check(&wishes.settings)?;
+    make([portrait, audio], wishes, &PackCard::of(model), &Loaded(model), &Name::house())
+}
+
+/// The same for a tenant, with a pack that is installed and need not be loaded.
+///
+/// # Errors
+/// As [`draft`].
+pub fn draft_for(
+    files: [&Path; 2],
+    wishes: &Wishes,
+    packs: &dyn Packs,
+    card: &PackCard,
+    tenant: &Name,
+) -> Result<Draft> {
+    make(files, wishes, card, &Installed(packs, card), tenant)
+}
+
+fn make(
+    [portrait, audio]: [&Path; 2],
+    wishes: &Wishes,
+    card: &PackCard,
+    pack: &dyn Pack,
+    tenant: &Name,
+) -> Result<Draft> {
+    pack.check(&wishes.settings)?;
     // What is no picture is found out before its bytes are hashed: they may have no end.
     let picture = media::portrait::load(portrait)?;
     let portrait_file = input(portrait)?;
-    let (settings, faces) = find_face(&picture, &portrait_file.name, &wishes.settings, model)?;
+    let (settings, faces) = find_face(&picture, &portrait_file.name, &wishes.settings, pack, card.shape.image_size)?;
     drop(picture);
-    let Outline { track, plan } = outline(audio, wishes, &shape)?;
+    let Outline { track, plan } = outline(audio, wishes, &card.shape)?;
     let order = Order {
         portrait: portrait_file,
         audio: input(audio)?,
         samples: track.samples,
         sample_rate: track.rate,
         fps: wishes.fps,
-        model: model.name().to_owned(),
-        model_digest: model.digest().to_owned(),
+        model: card.name.clone(),
+        model_digest: card.digest.clone(),
         seed: wishes.seed,
         shape: plan.shape,
         settings,
     };
     let (portrait, audio) = (portrait.to_owned(), audio.to_owned());
     let remarks = said_of_the_face(&order, &faces, wishes);
-    Ok(Draft { id: order.job_id(), order, plan, portrait, audio, faces, remarks })
+    Ok(Draft { id: order.job_id_for(tenant), order, plan, portrait, audio, faces, remarks })
 }
 
 /// Settles which face is meant, then takes the same steps that `prepare` takes with the portrait, so that it fails here or not
 /// at all.
 ///
 /// What was found becomes part of the order: no worker looks again, so that none can see the face a pixel elsewhere.
-fn find_face(picture: &Picture, name: &str, wished: &Settings, model: &dyn Model) -> Result<(Settings, FaceSearch)> {
+fn find_face(
+    picture: &Picture,
+    name: &str,
+    wished: &Settings,
+    pack: &dyn Pack,
+    image_size: u32,
+) -> Result<(Settings, FaceSearch)> {
     let mut settings = wished.clone();
-    let faces = model.find_faces(picture)?;
+    let faces = pack.find_faces(picture)?;
     faces.settle(&mut settings, name)?;
-    media::portrait::crop_square(picture, &settings, model.shape().image_size)?;
+    media::portrait::crop_square(picture, &settings, image_size)?;
     Ok((settings, faces))
 }
 

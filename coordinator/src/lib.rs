@@ -4,16 +4,35 @@
 //! them before anything is written. [`submit`] puts the inputs into the blob store and the job into the ledger.
 //! [`Sweep`] is the reconciler: it takes back what was lost, and releases what is ready as [`schedule`] decides.
 
+pub mod api;
+mod backlog;
+mod chance;
 mod draft;
+mod egress;
+mod estimate;
+mod eta;
+mod explain;
 mod inputs;
 mod keep;
 mod remarks;
+pub mod probes;
+mod rfc3339;
 pub mod schedule;
 mod submit;
 mod sweep;
+pub mod telemetry;
+pub mod tokens;
+pub mod webhooks;
 mod wishes;
 
-pub use draft::{Draft, Outline, draft, outline};
-pub use submit::{AUDIO, PORTRAIT, Submission, submit};
+pub use api::serve;
+
+pub use backlog::{Backlog, backlogs};
+pub use draft::{Draft, Outline, draft, draft_for, outline};
+pub use egress::Reachable;
+pub use estimate::{Estimate, Rates, estimate};
+pub use eta::{Eta, eta};
+pub use explain::{CODES, Facts, Reason, explain};
+pub use submit::{AUDIO, PORTRAIT, Submission, submit, submit_under};
 pub use sweep::Sweep;
 pub use wishes::Wishes;

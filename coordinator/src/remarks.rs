@@ -38,9 +38,37 @@ pub(crate) fn remarks(
     }
 }
 
+/// A sentence for the command line as a client of the API reads it: `--face-expand` is `settings.face_expand` there.
+pub(crate) fn for_the_api(sentence: &str) -> String {
+    let mut text = String::with_capacity(sentence.len());
+    let mut rest = sentence;
+    while let Some((before, after)) = rest.split_once("--") {
+        let end = after.find(|c: char| !(c.is_ascii_lowercase() || c == '-')).unwrap_or(after.len());
+        let (flag, behind) = after.split_at(end);
+        text += before;
+        if flag.is_empty() {
+            text += "--";
+        } else {
+            text += "settings.";
+            text += &flag.replace('-', "_");
+        }
+        rest = behind;
+    }
+    text + rest
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn flags_are_fields_for_clients_of_the_api() {
+        assert_eq!(
+            for_the_api("give --face x,y or --face-expand, not -- both"),
+            "give settings.face x,y or settings.face_expand, not -- both"
+        );
+        assert_eq!(for_the_api("nothing"), "nothing");
+    }
     use shared::face::{FaceFinding, KeyPoints};
 
     fn finding(x: u32, edge: u32) -> FaceFinding {

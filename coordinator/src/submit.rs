@@ -28,11 +28,25 @@ pub struct Submission {
 /// [`Cause::Order`](shared::error::Cause::Order) naming the file when it changed since the draft; otherwise what the stores
 /// say, and submitting again continues where this stopped.
 pub async fn submit(draft: &Draft, ledger: &dyn Ledger, blobs: &dyn Blobs, clock: &dyn Clock) -> Result<Submission> {
+    submit_under(draft, &Terms::default(), ledger, blobs, clock).await
+}
+
+/// The same under other terms; the draft was made for their tenant.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_under<L: Ledger + ?Sized>(
+    draft: &Draft,
+    terms: &Terms,
+    ledger: &L,
+    blobs: &dyn Blobs,
+    clock: &dyn Clock,
+) -> Result<Submission> {
     let Draft { portrait, audio, order, .. } = draft;
     for (name, file, input) in [(PORTRAIT, portrait, &order.portrait), (AUDIO, audio, &order.audio)] {
         keep(blobs, &BlobKey::input(&draft.id, name)?, file, input).await?;
     }
-    let submitted = ledger.submit(&draft.order, &Terms::default(), &draft.plan, clock.now()).await?;
+    let submitted = ledger.submit(&draft.order, terms, &draft.plan, clock.now()).await?;
     tracing::info!(job = %draft.id, frames = draft.order.shape.frames, tasks = draft.plan.tasks.len(), ?submitted, "submitted");
     Ok(Submission { id: draft.id.clone(), submitted })
 }

@@ -6,11 +6,13 @@ mod join;
 mod original_sound;
 mod part;
 mod parts;
+mod still;
 mod tags;
 
 pub use decode::decode;
 pub use join::{JoinSpec, join};
 pub use part::{PartSpec, PartWriter, Preset};
+pub use still::first_frame_png;
 
 use ffmpeg_next::Rational;
 use shared::Fps;

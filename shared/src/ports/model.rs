@@ -96,6 +96,23 @@ pub trait Packs: Send + Sync {
     /// [`Cause::World`](crate::error::Cause::World) naming both digests when another version of the pack is installed here (another
     /// worker may have the right one); otherwise as [`Packs::card`].
     fn load(&self, name: &str, digest: &str) -> Result<Arc<dyn Model>>;
+
+    /// Finds a setting that the pack cannot honour, as [`Model::check`]. Keepers that can tell without loading weights do so.
+    ///
+    /// # Errors
+    /// As [`Model::check`] and [`Packs::load`].
+    fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
+        self.load(&pack.name, &pack.digest)?.check(settings)
+    }
+
+    /// Looks for faces in an upright picture with the pack's detector, as [`Model::find_faces`]. Keepers that can do so without loading
+    /// the weights of the network do so.
+    ///
+    /// # Errors
+    /// As [`Model::find_faces`] and [`Packs::load`].
+    fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
+        self.load(&pack.name, &pack.digest)?.find_faces(picture)
+    }
 }
 
 /// Turns a stream of samples into features, in bounded memory.

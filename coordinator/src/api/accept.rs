@@ -1,0 +1,157 @@
+//! From an order that came in to a job in the ledger.
+
+use std::sync::Arc;
+
+use shared::{
+    Error, JobState, Name, Order, Terms,
+    ports::{Job, PackCard, Submitted, access::Role, records::JobFilter, schedule::Tenant},
+};
+
+use super::{
+    caller::Caller,
+    code::Code,
+    farm::Farm,
+    intake::{File, Part, fetch},
+    problem::{Answer, Problem},
+    routes::submit::Received,
+    wire::{
+        estimate::EstimateBody,
+        job::{AcceptedBody, JobBody},
+        order::Ordered,
+    },
+};
+use crate::{Draft, draft::draft_for, estimate, remarks::for_the_api, submit_under};
+
+/// Checks everything, then keeps the inputs and records the job.
+pub(crate) async fn accept(farm: &Arc<Farm>, caller: &Caller, mut received: Received) -> Answer<AcceptedBody> {
+    let ordered = received.body.read(&farm.settings, &caller.tenant)?;
+    let tenant = entitled(farm, caller, &ordered.terms).await?;
+    let card = card(farm, &ordered.model).await?;
+    for (part, source) in [(Part::Portrait, &received.body.portrait), (Part::Audio, &received.body.audio)] {
+        let slot = received.files.slot(part);
+        match (slot.is_some(), source) {
+            (true, None) => {}
+            (false, Some(source)) => *slot = Some(fetch(source, part, &received.scratch, &farm.settings).await?),
+            (true, Some(_)) => return Err(Problem::field(part.name(), format!("the {} came twice", part.name()))),
+            (false, None) => {
+                return Err(Problem::field(part.name(), format!("the order has no {}", part.name()))
+                    .mend("give its uri, or upload it in a form"));
+            }
+        }
+    }
+    let drafted = draft(farm, &received, &ordered, card).await?;
+    if let Some(longest) = tenant.longest_film.filter(|longest| drafted.order.seconds() > *longest as f64) {
+        let detail = format!("the film has {:.1} s, and the tenant may order {longest} s", drafted.order.seconds());
+        return Err(Problem::new(Code::FilmTooLong, detail).mend("cut the track into several jobs"));
+    }
+    let private = [Part::Portrait, Part::Audio].map(|part| received.scratch.private(part));
+    let new = record(farm, &ordered.terms, &tenant, &drafted).await;
+    let new = new.map_err(|problem| private.iter().fold(problem, |problem, dir| problem.without(dir)))?;
+    if new {
+        farm.wake().await;
+        caller.did(farm, &ordered.terms.tenant, "job.submit", drafted.id.as_str()).await?;
+        metrics::counter!("emofarm_jobs_submitted_total", "tenant" => ordered.terms.tenant.to_string()).increment(1);
+    }
+    answer(farm, &drafted, new).await
+}
+
+/// The tenant that the order is for, if the caller may order for it and it may order so.
+async fn entitled(farm: &Farm, caller: &Caller, terms: &Terms) -> Answer<Tenant> {
+    if terms.tenant != caller.tenant && caller.role < Role::Operator {
+        return Err(Problem::new(Code::Forbidden, "only operators order for other tenants"));
+    }
+    if farm.settings.consent_required && terms.consent.is_none() {
+        return Err(Problem::new(Code::ConsentRequired, "the order does not say why the portrait may be used")
+            .mend("add consent with kind and reference"));
+    }
+    let tenant = farm.ledger().tenant(&terms.tenant).await?;
+    let tenant = tenant.unwrap_or_else(|| Tenant::unlimited(terms.tenant.clone()));
+    if terms.priority > tenant.highest_priority {
+        let detail =
+            format!("the priority is {}, and the tenant may order up to {}", terms.priority, tenant.highest_priority);
+        return Err(Problem::new(Code::PriorityTooHigh, detail));
+    }
+    Ok(tenant)
+}
+
+/// The card of a pack; reading it blocks.
+pub(crate) async fn card(farm: &Farm, model: &str) -> Answer<PackCard> {
+    let (packs, name) = (farm.packs.clone(), model.to_owned());
+    let card = tokio::task::spawn_blocking(move || packs.card(&name)).await;
+    let card = card.map_err(|e| Error::world("reading a model pack broke").from_source(e))?;
+    card.map_err(|error| {
+        // Where packs are looked for is the operator's business.
+        tracing::info!(%error, model, "an order names a pack that cannot be used");
+        Problem::field("model", format!("there is no usable model pack \"{model}\" on this farm"))
+    })
+}
+
+/// Measures and checks both files, off the runtime.
+async fn draft(farm: &Farm, received: &Received, ordered: &Ordered, card: PackCard) -> Answer<Draft> {
+    let path = |file: &Option<File>| file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
+    let (portrait, audio) = (path(&received.files.portrait), path(&received.files.audio));
+    let (wishes, tenant, packs) = (ordered.wishes.clone(), ordered.terms.tenant.clone(), farm.packs.clone());
+    let work =
+        tokio::task::spawn_blocking(move || draft_for([&portrait, &audio], &wishes, packs.as_ref(), &card, &tenant));
+    let drafted = work.await.map_err(|e| Error::world("work on an order broke").from_source(e))?;
+    drafted.map_err(|error| {
+        let problem = Problem::from(error).said_of_fields();
+        let private = [Part::Portrait, Part::Audio].map(|part| received.scratch.private(part));
+        private.iter().fold(problem, |problem, dir| problem.without(dir))
+    })
+}
+
+/// Records the job unless the tenant has too many; whether it is new.
+async fn record(farm: &Farm, terms: &Terms, tenant: &Tenant, draft: &Draft) -> Answer<bool> {
+    // Within one coordinator the count is exact; two may each let one job too many in at the same moment.
+    let _alone = match tenant.most_jobs {
+        Some(_) => Some(farm.gates.admission.lock().await),
+        None => None,
+    };
+    if farm.ledger().job(&draft.id).await?.is_none()
+        && let Some(most) = tenant.most_jobs
+        && running(farm, &tenant.name, most).await? >= most
+    {
+        let detail = format!("the tenant {} may have {most} running jobs and has them", tenant.name);
+        return Err(Problem::new(Code::TooManyJobs, detail).retry_after(60));
+    }
+    let (ledger, blobs) = (farm.ledger(), farm.stores.blobs.as_ref());
+    let submission = submit_under(draft, terms, ledger, blobs, farm.clock.as_ref()).await?;
+    Ok(submission.submitted == Submitted::New)
+}
+
+/// Running jobs of a tenant, counted up to `most`.
+async fn running(farm: &Farm, tenant: &Name, most: u32) -> Answer<u32> {
+    let mut filter = JobFilter {
+        tenant: Some(tenant.clone()),
+        states: vec![JobState::Running],
+        limit: most.clamp(1, 500),
+        ..JobFilter::default()
+    };
+    let mut found = 0;
+    while found < most {
+        let page = farm.ledger().jobs(&filter).await?;
+        found += page.len() as u32;
+        match page.last() {
+            Some(last) if page.len() as u32 == filter.limit => {
+                filter.after = Some((last.job.submitted, last.job.id.clone()))
+            }
+            _ => break,
+        }
+    }
+    Ok(found)
+}
+
+async fn answer(farm: &Farm, draft: &Draft, new: bool) -> Answer<AcceptedBody> {
+    let job = farm.ledger().job(&draft.id).await?;
+    let job = job.ok_or_else(|| Error::world(format!("job {} is not in the ledger", draft.id)))?;
+    let progress = farm.ledger().progress(&draft.id).await?;
+    let estimate = estimate_of(farm, &draft.order, &job, &draft.plan).await?;
+    let remarks = draft.remarks.iter().map(|remark| for_the_api(remark)).collect();
+    Ok(AcceptedBody { new, job: JobBody::new(&job, &progress), estimate, remarks })
+}
+
+async fn estimate_of(farm: &Farm, order: &Order, job: &Job, plan: &shared::Plan) -> Answer<EstimateBody> {
+    let rates = estimate::Rates::of(&farm.rates().await?, &order.model, &job.terms.pool);
+    Ok(EstimateBody::new(&estimate::estimate(plan, &rates), order.fps))
+}

@@ -1,0 +1,98 @@
+//! The HTTP API: what clients, operators, probes and autoscalers ask the farm.
+//!
+//! One file for each subject in `routes`; what goes over the wire in `wire`; every refusal is a [`Problem`] with a stable
+//! [`Code`]. The document at `/v1/openapi.json` is made of the handlers themselves. `docs/api.md` shows how to use it.
+
+mod accept;
+mod answers;
+mod caller;
+mod code;
+mod document;
+mod extract;
+mod farm;
+mod intake;
+mod layers;
+mod problem;
+mod range;
+mod routes;
+mod serve;
+mod settings;
+mod standing;
+mod thumbnail;
+mod trace;
+pub(crate) mod wire;
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+pub use code::Code;
+pub use document::document;
+pub use farm::Ports;
+pub use problem::Problem;
+pub use serve::serve;
+pub use settings::{Limits, Settings, Sources};
+
+use self::{
+    farm::Farm,
+    routes::{
+        artifacts, audit, backlog, control, dead_letters, deliveries, estimate, events, explain, health, job, jobs,
+        logs, metrics, submit, tasks, tenants, tokens, workers,
+    },
+};
+
+/// All endpoints with their documentation.
+fn endpoints() -> OpenApiRouter<Arc<Farm>> {
+    let uploads = OpenApiRouter::new().routes(routes!(submit::submit)).layer(DefaultBodyLimit::disable());
+    OpenApiRouter::with_openapi(document::frame())
+        .merge(uploads)
+        .routes(routes!(jobs::list))
+        .routes(routes!(estimate::ask))
+        .routes(routes!(job::status))
+        .routes(routes!(explain::why))
+        .routes(routes!(events::events))
+        .routes(routes!(tasks::tasks))
+        .routes(routes!(tasks::attempts))
+        .routes(routes!(logs::logs))
+        .routes(routes!(artifacts::list))
+        .routes(routes!(artifacts::get))
+        .routes(routes!(control::cancel))
+        .routes(routes!(control::pause))
+        .routes(routes!(control::resume))
+        .routes(routes!(control::drain))
+        .routes(routes!(control::retry))
+        .routes(routes!(control::priority))
+        .routes(routes!(deliveries::list))
+        .routes(routes!(deliveries::replay))
+        .routes(routes!(workers::list))
+        .routes(routes!(workers::drain))
+        .routes(routes!(workers::work))
+        .routes(routes!(backlog::backlog))
+        .routes(routes!(tenants::list))
+        .routes(routes!(tenants::get, tenants::put))
+        .routes(routes!(tokens::list, tokens::make))
+        .routes(routes!(tokens::revoke))
+        .routes(routes!(dead_letters::list, dead_letters::purge))
+        .routes(routes!(dead_letters::replay))
+        .routes(routes!(audit::list))
+        .routes(routes!(health::live))
+        .routes(routes!(health::ready))
+        .routes(routes!(metrics::metrics))
+        .routes(routes!(document::openapi))
+}
+
+/// The service over some ports. `loopback` says whether only this machine can reach it: then, and while there is no token in
+/// the ledger, everybody is an operator.
+pub fn router(ports: Ports, loopback: bool) -> Router {
+    let farm = Arc::new(Farm::new(ports, loopback));
+    let json = farm.settings.limits.json_bytes;
+    let (router, _) = endpoints().split_for_parts();
+    router
+        .fallback(layers::no_path)
+        .method_not_allowed_fallback(layers::no_method)
+        .layer(DefaultBodyLimit::max(json))
+        .route_layer(middleware::from_fn_with_state(farm.clone(), layers::bounds))
+        .layer(middleware::from_fn(trace::layer))
+        .with_state(farm)
+}

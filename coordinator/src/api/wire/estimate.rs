@@ -1,0 +1,58 @@
+//! Estimates as clients see them.
+
+use std::collections::BTreeMap;
+
+use utoipa::ToSchema;
+
+use crate::estimate::Estimate;
+
+/// How much work a film is. Seconds are absent while the farm has not measured such work.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct EstimateBody {
+    /// Length of the film in seconds.
+    pub(crate) seconds: f64,
+    /// Frames of the film.
+    pub(crate) frames: u64,
+    /// Tasks by kind.
+    pub(crate) tasks: BTreeMap<&'static str, u64>,
+    /// Seconds of rendering, on one worker of the pool.
+    pub(crate) render_seconds: Option<f64>,
+    /// Seconds of encoding and joining, on one stitcher.
+    pub(crate) stitch_seconds: Option<f64>,
+    /// Seconds from start to end on a farm that is free.
+    pub(crate) shortest_seconds: Option<f64>,
+}
+
+impl EstimateBody {
+    /// The estimate of a film at `fps`.
+    pub(crate) fn new(estimate: &Estimate, fps: shared::Fps) -> Self {
+        let short = |seconds: Option<f64>| seconds.map(|seconds| (seconds * 10.0).round() / 10.0);
+        Self {
+            seconds: fps.seconds(estimate.frames),
+            frames: estimate.frames,
+            tasks: estimate.tasks.iter().copied().collect(),
+            render_seconds: short(estimate.render_seconds),
+            stitch_seconds: short(estimate.stitch_seconds),
+            shortest_seconds: short(estimate.shortest_seconds),
+        }
+    }
+}
+
+/// What an estimate is asked for.
+#[derive(Clone, Debug, Default, serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct EstimateAsk {
+    /// Length of the track in seconds.
+    #[schema(exclusive_minimum = 0.0)]
+    pub(crate) seconds: f64,
+    /// Name of the model pack.
+    pub(crate) model: Option<String>,
+    /// Frames per second.
+    pub(crate) fps: Option<String>,
+    /// Clips in a segment.
+    pub(crate) segment_clips: Option<u32>,
+    /// Segments in a part.
+    pub(crate) part_segments: Option<u32>,
+    /// The pool of workers.
+    pub(crate) pool: Option<String>,
+}

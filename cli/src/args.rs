@@ -301,7 +301,7 @@ pub(crate) fn scale(text: &str) -> Result<f32, String> {
 }
 
 /// The face region over the face box: from half of it to the whole picture.
-fn face_expand(text: &str) -> Result<f32, String> {
+pub(crate) fn face_expand(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (0.5..=4.0).contains(&value) => Ok(value),
         _ => Err("give a number from 0.5 to 4".into()),

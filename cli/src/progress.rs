@@ -92,8 +92,10 @@ pub(crate) fn transfer_bar(what: &'static str, bytes: u64, quiet: bool) -> Progr
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{spinner} {msg} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
-    let bar = ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what);
+    let style =
+        ProgressStyle::with_template("{spinner} {msg} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+    let bar =
+        ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what);
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }

@@ -91,7 +91,9 @@ impl Settings {
             Error::order("the settings cannot be read").from_source(e).mend(mend)
         };
         Config::try_from(&Self::defaults())
-            .and_then(|defaults| Config::builder().add_source(defaults).add_source(file).add_source(environment).build())
+            .and_then(|defaults| {
+                Config::builder().add_source(defaults).add_source(file).add_source(environment).build()
+            })
             .and_then(Config::try_deserialize::<Self>)
             .map_err(wrong)?
             .checked()

@@ -3,7 +3,9 @@
 use std::{path::PathBuf, sync::Arc};
 
 use shared::{
-    Error, Result,
+    Error, Picture, Result,
+    face::FaceSearch,
+    job::Settings,
     ports::model::{Model, PackCard, Packs},
 };
 
@@ -48,6 +50,20 @@ impl Packs for Installed {
         same(name, digest, model.digest())?;
         Ok(model)
     }
+
+    fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
+        match find(&pack.name, &self.search)? {
+            Found::Pack(AnyPack::Emo(found)) => emo::sampling(&found.manifest, settings).map(|_| ()),
+            _ => self.load(&pack.name, &pack.digest)?.check(settings),
+        }
+    }
+
+    fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
+        match find(&pack.name, &self.search)? {
+            Found::Pack(AnyPack::Emo(found)) => emo::faces(&found)?.find(picture),
+            _ => self.load(&pack.name, &pack.digest)?.find_faces(picture),
+        }
+    }
 }
 
 /// Whether the pack that was ordered is the one that is installed.
@@ -88,11 +104,28 @@ mod tests {
     }
 
     #[test]
+    fn settings_are_checked_without_weights_as_the_loaded_pack_checks_them() {
+        let packs = installed();
+        for name in ["test-pattern", "demo"] {
+            let card = packs.card(name).unwrap();
+            let model = packs.load(name, &card.digest).unwrap();
+            for steps in [None, Some(1), Some(1_000_000)] {
+                let settings = Settings { steps, ..Settings::default() };
+                let (cheap, loaded) = (packs.check(&card, &settings), model.check(&settings));
+                assert_eq!(cheap.map_err(|e| e.to_string()), loaded.map_err(|e| e.to_string()), "{name} {steps:?}");
+            }
+        }
+    }
+
+    #[test]
     fn another_version_of_a_pack_is_refused_without_reading_it() {
         let packs = installed();
         let card = packs.card("demo").unwrap();
         let error = packs.load("demo", &"0".repeat(64)).err().unwrap();
         assert_eq!(error.cause(), Cause::World, "another worker may have it");
-        assert!(error.to_string().contains("000000000000") && error.to_string().contains(short(&card.digest)), "{error}");
+        assert!(
+            error.to_string().contains("000000000000") && error.to_string().contains(short(&card.digest)),
+            "{error}"
+        );
     }
 }

@@ -80,14 +80,22 @@ fn a_batch_is_resumed_and_reports() {
         (output.status.code(), report)
     };
     let (code, report) = run();
-    assert_eq!((code, &report["numbers"]["done"], &report["numbers"]["failed"]), (Some(1), &2.into(), &1.into()), "{report:#}");
+    assert_eq!(
+        (code, &report["numbers"]["done"], &report["numbers"]["failed"]),
+        (Some(1), &2.into(), &1.into()),
+        "{report:#}"
+    );
     assert!(report["rows"][2]["error"].as_str().unwrap().contains("silent.wav"), "{report:#}");
     assert_eq!(media::probe::film(&farm.house.path("two.mp4")).unwrap().frames, 75);
 
     // The row is mended and the same command is given again: what is there stays, and nothing is rendered twice.
     inputs::tone(&farm.house.path("silent.wav"), 1.0, 16_000);
     let (code, report) = run();
-    assert_eq!((code, &report["numbers"]["kept"], &report["numbers"]["done"]), (Some(0), &2.into(), &1.into()), "{report:#}");
+    assert_eq!(
+        (code, &report["numbers"]["kept"], &report["numbers"]["done"]),
+        (Some(0), &2.into(), &1.into()),
+        "{report:#}"
+    );
     assert_eq!(farm.json(&["jobs"])["jobs"].as_array().unwrap().len(), 3);
     let written = std::fs::read_to_string(farm.house.path("dailies.report.csv")).unwrap();
     assert_eq!(written.lines().count(), 4);

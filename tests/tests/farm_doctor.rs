@@ -16,8 +16,9 @@ fn findings(farm: &Farm) -> (Option<i32>, Vec<String>) {
 
 #[test]
 fn each_service_that_is_down_is_named_and_waited_for() {
-    let (postgres, rabbit, s3) =
-        farm::block_on(async { (services::own_postgres().await, services::own_rabbit().await, services::own_s3().await) });
+    let (postgres, rabbit, s3) = farm::block_on(async {
+        (services::own_postgres().await, services::own_rabbit().await, services::own_s3().await)
+    });
     let urls = farm::block_on(async { [postgres.url().await, rabbit.url().await, s3.url()] });
     let farm = Farm::on(urls);
     assert_eq!(findings(&farm), (Some(3), vec!["ledger".into(), "API".into()]), "there are no tables yet");

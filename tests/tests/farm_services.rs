@@ -149,9 +149,12 @@ fn a_drained_worker_gives_its_task_back_without_an_attempt_being_counted() {
     assert!(status.success(), "{status}: {}", worker.log());
     assert!(asked.elapsed() < Duration::from_secs(10), "the drain took {:?}", asked.elapsed());
     let attempts = farm.json(&["logs", job]);
-    let given_back: Vec<_> = attempts["attempts"].as_array().unwrap().iter().filter(|a| a["outcome"] == "given_back").collect();
+    let given_back: Vec<_> =
+        attempts["attempts"].as_array().unwrap().iter().filter(|a| a["outcome"] == "given_back").collect();
     assert_eq!(given_back.len(), 1, "{attempts:#}");
-    let tasks = farm::block_on(async { stores::open(&farm.urls()).await.unwrap().ledger.tasks(&job.parse().unwrap()).await }).unwrap();
+    let tasks =
+        farm::block_on(async { stores::open(&farm.urls()).await.unwrap().ledger.tasks(&job.parse().unwrap()).await })
+            .unwrap();
     assert!(tasks.iter().all(|task| task.failures == 0));
 
     // A second signal does not wait for anything.

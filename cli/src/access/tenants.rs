@@ -47,7 +47,8 @@ fn changed(mut tenant: Tenant, args: &SetTenantArgs) -> Tenant {
 }
 
 fn show(tenants: &[Tenant]) {
-    let mut table = Table::new(&["tenant", "weight", "tasks at once", "highest priority", "longest film", "jobs at once"]);
+    let mut table =
+        Table::new(&["tenant", "weight", "tasks at once", "highest priority", "longest film", "jobs at once"]);
     let or_none = |limit: Option<u64>| limit.map_or_else(|| "no limit".to_owned(), |limit| limit.to_string());
     for tenant in tenants {
         table.row([
@@ -80,6 +81,9 @@ mod tests {
             most_jobs: None,
         };
         let after = changed(before, &args);
-        assert_eq!((after.weight, after.most_jobs, after.most_at_once, after.longest_film), (3, Some(5), None, Some(600)));
+        assert_eq!(
+            (after.weight, after.most_jobs, after.most_at_once, after.longest_film),
+            (3, Some(5), None, Some(600))
+        );
     }
 }

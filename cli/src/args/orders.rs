@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use shared::{FaceBox, Fps, Name, Priority};
 
-use super::{film_size, parse, scale};
+use super::{face_expand, film_size, parse, scale};
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
@@ -62,6 +62,15 @@ pub(crate) struct LookArgs {
     /// The face in the upright portrait, in pixels: x,y,w,h.
     #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
     pub(crate) face: Option<FaceBox>,
+    /// The region of the face, in place of the expanded face box: x,y,w,h.
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
+    pub(crate) mask_face: Option<FaceBox>,
+    /// The region of the lips: x,y,w,h.
+    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
+    pub(crate) mask_lip: Option<FaceBox>,
+    /// The region of the face over the face box, along an edge.
+    #[arg(long, value_name = "TIMES", value_parser = face_expand)]
+    pub(crate) face_expand: Option<f32>,
     /// Denoising steps [default: the model's].
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub(crate) steps: Option<u32>,
@@ -117,7 +126,7 @@ Examples:
   emofarm batch dailies.jsonl --jobs 20 --report dailies.json --label show=orbit
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
-guidance, head_speed, face, size, priority, pool, gpu_memory, most_at_once, external_id, consent, consent_reference,
+guidance, head_speed, face, mask_face, mask_lip, face_expand, size, priority, pool, gpu_memory, most_at_once, external_id, consent, consent_reference,
 and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
 
 A batch that was interrupted goes on when the same command is given again: finished films stay, running jobs are followed, failed

@@ -6,7 +6,7 @@ use shared::{Error, Result};
 
 use super::table::Cells;
 use crate::args::{
-    film_size,
+    face_expand, film_size,
     orders::{CONSENTS, LookArgs, TermsArgs},
     scale,
 };
@@ -38,6 +38,9 @@ impl Fields {
             seed: self.parse("seed")?,
             segment_clips: self.within("segment_clips", 1..=1000)?,
             face: self.parse("face")?,
+            mask_face: self.parse("mask_face")?,
+            mask_lip: self.parse("mask_lip")?,
+            face_expand: self.read("face_expand", face_expand)?,
             steps: self.within("steps", 1..=1000)?,
             guidance: self.read("guidance", scale)?,
             head_speed: self.read("head_speed", scale)?,

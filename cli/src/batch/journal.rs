@@ -94,7 +94,8 @@ mod tests {
     fn a_journal_is_read_again_and_survives_a_cut_line() {
         let dir = tempfile::tempdir().unwrap();
         let batch = dir.path().join("dailies.csv");
-        let entry = |mark: &str, delivered| Entry { mark: mark.into(), job: "0".repeat(32).parse().unwrap(), delivered };
+        let entry =
+            |mark: &str, delivered| Entry { mark: mark.into(), job: "0".repeat(32).parse().unwrap(), delivered };
         let journal = Journal::open(&batch).unwrap();
         assert!(Journal::open(&batch).is_err(), "two runs at once");
         journal.keep(entry("a", false)).unwrap();

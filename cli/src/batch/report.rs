@@ -128,8 +128,12 @@ impl Report {
             ]);
         }
         table.say();
-        let [done, kept, failed, open] = [Ending::Done, Ending::Kept, Ending::Failed, Ending::Open].map(|s| self.number(s));
-        say!("{}: {done} done, {kept} kept from before, {failed} failed, {open} open", output::count(self.lines.len() as u64, "row"));
+        let [done, kept, failed, open] =
+            [Ending::Done, Ending::Kept, Ending::Failed, Ending::Open].map(|s| self.number(s));
+        say!(
+            "{}: {done} done, {kept} kept from before, {failed} failed, {open} open",
+            output::count(self.lines.len() as u64, "row")
+        );
     }
 
     /// Writes it to its place, as CSV or JSON by the ending of its name; whole, in the place of an older one.

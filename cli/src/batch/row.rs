@@ -122,12 +122,8 @@ mod tests {
         let good = [("portrait", "a.png"), ("audio", "a.wav"), ("output", "a.mp4")];
         let first = row(dir.path(), 2, &good).unwrap();
         assert_eq!(first.output, dir.path().join("a.mp4"));
-        let wrong = [
-            (0, "none.png", "none.png"),
-            (2, "a.avi", ".mp4"),
-            (2, "none/a.mp4", "none"),
-            (2, "a.wav", "input"),
-        ];
+        let wrong =
+            [(0, "none.png", "none.png"), (2, "a.avi", ".mp4"), (2, "none/a.mp4", "none"), (2, "a.wav", "input")];
         for (at, cell, part) in wrong {
             let mut cells = good;
             cells[at].1 = cell;

@@ -16,13 +16,7 @@ use super::{
 };
 use crate::{
     args::orders::BatchArgs,
-    client::{
-        Api, Ask,
-        fetch::fetch,
-        problem::has_code,
-        upload::Package,
-        wire,
-    },
+    client::{Api, Ask, fetch::fetch, problem::has_code, upload::Package, wire},
     delivery::Delivery,
     jobs::{ended_badly, submit::id_of},
     output::note,

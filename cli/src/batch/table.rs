@@ -1,11 +1,6 @@
 //! The rows of a batch as they stand in the file: CSV with a header, or one JSON object a line.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::BufReader,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs::File, io::BufReader, path::Path};
 
 use serde_json::Value;
 use shared::{Error, Result};
@@ -111,7 +106,9 @@ mod tests {
 
     #[test]
     fn both_kinds_of_file_give_the_same_rows() {
-        let table = read_text("a.csv", "\u{feff}portrait, audio,seed,label.show\na.png,\"b, c.wav\",7,\nd.png,e.wav,,x\n").unwrap();
+        let table =
+            read_text("a.csv", "\u{feff}portrait, audio,seed,label.show\na.png,\"b, c.wav\",7,\nd.png,e.wav,,x\n")
+                .unwrap();
         let json = "{\"portrait\":\"a.png\",\"audio\":\"b, c.wav\",\"seed\":7}\n\n{\"portrait\":\"d.png\",\"audio\":\"e.wav\",\"labels\":{\"show\":\"x\"},\"fps\":null}\n";
         let lines = read_text("a.jsonl", json).unwrap();
         let cells = |rows: &[(u64, Cells)]| rows.iter().map(|(_, cells)| cells.clone()).collect::<Vec<_>>();

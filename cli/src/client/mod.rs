@@ -2,8 +2,8 @@
 
 pub(crate) mod events;
 pub(crate) mod fetch;
+pub(crate) mod moment;
 pub(crate) mod order;
-mod moment;
 pub(crate) mod problem;
 #[cfg(test)]
 mod tests;

@@ -13,10 +13,17 @@ impl Moment {
         let date: Vec<i64> = date.split('-').map(|part| part.parse().ok()).collect::<Option<_>>()?;
         let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
         let time: Vec<i64> = time.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-        let ([year, month @ 1..=12, day @ 1..=31], [hour, minute, second]) = (&date[..], &time[..]) else { return None };
+        let ([year, month @ 1..=12, day @ 1..=31], [hour, minute, second]) = (&date[..], &time[..]) else {
+            return None;
+        };
         let ms: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
         let seconds = ((days(*year, *month, *day) * 24 + hour) * 60 + minute) * 60 + second;
         Some(Self(seconds * 1000 + ms))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub(crate) fn of(ms: i64) -> Self {
+        Self(ms)
     }
 
     /// Time since `earlier`; zero when that lies in the future.

@@ -67,6 +67,12 @@ struct Look {
     face: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask_face: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mask_lip: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    face_expand: Option<f32>,
 }
 
 impl Look {
@@ -87,8 +93,11 @@ impl OrderBody {
             steps: look.steps,
             guidance: look.guidance,
             head_speed: look.head_speed,
-            face: look.face.map(|FaceBox { x, y, w, h }| format!("{x},{y},{w},{h}")),
+            face: look.face.map(corners),
             size: look.size,
+            mask_face: look.mask_face.map(corners),
+            mask_lip: look.mask_lip.map(corners),
+            face_expand: look.face_expand,
         };
         Ok(Self {
             portrait: None,
@@ -116,6 +125,11 @@ impl OrderBody {
     pub(crate) fn json(&self) -> Result<Value> {
         serde_json::to_value(self).map_err(|e| Error::world("the order cannot be written as JSON").from_source(e))
     }
+}
+
+/// A rectangle as the API reads it.
+fn corners(FaceBox { x, y, w, h }: FaceBox) -> String {
+    format!("{x},{y},{w},{h}")
 }
 
 fn webhook(url: String, secret: Option<&str>) -> Result<Webhook> {

@@ -56,7 +56,10 @@ async fn a_request_is_made_again_with_its_key_and_the_token() {
     assert_eq!(asked.len(), 2);
     for request in asked.iter() {
         let lower = request.to_lowercase();
-        assert!(lower.contains("idempotency-key: key-1") && lower.contains("authorization: bearer emo_test"), "{request}");
+        assert!(
+            lower.contains("idempotency-key: key-1") && lower.contains("authorization: bearer emo_test"),
+            "{request}"
+        );
         assert!(request.starts_with(&format!("POST /v1/jobs/{}/cancel ", job())), "{request}");
     }
 }

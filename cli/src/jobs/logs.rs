@@ -8,7 +8,7 @@ use shared::{Error, Result};
 use super::say_document;
 use crate::{
     args::jobs::LogsArgs,
-    client::{Api, Ask, wire},
+    client::{Api, Ask, moment::Moment, wire},
     exit,
     output::{self, Table},
     runtime,
@@ -68,7 +68,11 @@ async fn log(api: &Api, args: &LogsArgs, task: &str, json: bool) -> Result<u8> {
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
-            if json { lines.push(serde_json::from_str(&line).unwrap_or(Value::from(line))) } else { say!("{}", readable(&line)) }
+            if json {
+                lines.push(serde_json::from_str(&line).unwrap_or(Value::from(line)))
+            } else {
+                say!("{}", readable(&line))
+            }
         }
         if piece.is_none() {
             break;
@@ -94,12 +98,10 @@ async fn last(api: &Api, args: &LogsArgs, task: &str) -> Result<u32> {
 /// A line of a log as people read it: time, level, message, then what else it says.
 fn readable(line: &str) -> String {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(line) else { return line.to_owned() };
-    let mut take = |names: &[&str]| {
-        let found = names.iter().find_map(|name| fields.remove(*name))?;
-        Some(found.as_str().map_or_else(|| found.to_string(), str::to_owned))
-    };
-    let head: Vec<String> =
-        [take(&["ts", "timestamp", "at"]), take(&["level"]), take(&["message", "msg"])].into_iter().flatten().collect();
+    let mut take = |name: &str| Some(fields.remove(name)?.as_str()?.to_owned());
+    let (level, message) = (take("level"), take("message"));
+    let at = fields.remove("at").and_then(|at| at.as_i64()).map(|at| Moment::of(at).to_string());
+    let head: Vec<String> = [at, level, message].into_iter().flatten().collect();
     let rest: Vec<String> = fields
         .into_iter()
         .map(|(name, value)| format!("{name}={}", value.as_str().map_or_else(|| value.to_string(), str::to_owned)))
@@ -113,8 +115,8 @@ mod tests {
 
     #[test]
     fn a_log_line_reads_well_and_others_stay_as_they_are() {
-        let line = r#"{"level":"WARN","ts":"2026-11-21T15:04:05Z","message":"the disk is full","frames":12}"#;
-        assert_eq!(readable(line), "2026-11-21T15:04:05Z WARN the disk is full frames=12");
+        let line = r#"{"at":1732201445678,"level":"warn","message":"the disk is full","frames":12}"#;
+        assert_eq!(readable(line), "15:04:05 warn the disk is full frames=12");
         assert_eq!(readable("plain text"), "plain text");
     }
 }

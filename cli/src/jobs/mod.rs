@@ -52,6 +52,7 @@ fn say_document(ok: bool, document: &Value) {
 /// The error of a job that ended without a film.
 pub(crate) fn ended_badly(job: &wire::Job) -> Error {
     let why = job.error.as_deref().map(|why| format!(": {why}")).unwrap_or_default();
-    let error = Error::world(format!("job {} {}{why}", job.id, if job.state == "failed" { "failed" } else { "was cancelled" }));
+    let error =
+        Error::world(format!("job {} {}{why}", job.id, if job.state == "failed" { "failed" } else { "was cancelled" }));
     error.mend(format!("\"emofarm logs {0}\" shows the attempts; \"emofarm retry {0}\" takes it up again", job.id))
 }

@@ -81,7 +81,9 @@ mod tests {
             "eta": { "p50_seconds": 80.0, "p90_seconds": 200.0 }, "unknown": [],
         });
         let text = lines(&wire::parsed(&document).unwrap()).join("\n");
-        for part in ["state      paused", "12 of 125 frames rendered, 1 of 5 tasks done", "about 1 min 20 s", "15:04:05"] {
+        for part in
+            ["state      paused", "12 of 125 frames rendered, 1 of 5 tasks done", "about 1 min 20 s", "15:04:05"]
+        {
             assert!(text.contains(part), "{part} in {text}");
         }
     }

@@ -77,7 +77,10 @@ fn show(document: &Value, id: &JobId, json: bool) {
     }
     let job: wire::Job = document.get("job").and_then(|job| wire::parsed(job).ok()).unwrap_or_default();
     let new = document.get("new").and_then(Value::as_bool).unwrap_or(true);
-    say!("job {id} {}", if new { "is submitted".to_owned() } else { format!("was ordered before and is {}", job.state) });
+    say!(
+        "job {id} {}",
+        if new { "is submitted".to_owned() } else { format!("was ordered before and is {}", job.state) }
+    );
     if let Some(estimate) = document.get("estimate").and_then(|estimate| wire::parsed(estimate).ok()) {
         say!("{}", estimate_line(&estimate));
     }

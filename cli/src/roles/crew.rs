@@ -72,7 +72,8 @@ async fn alone(post: Post, role: &'static str, lane: Lane) -> Result<()> {
 async fn warm(post: &Post, shelf: &Arc<Shelf>) -> Result<()> {
     let (packs, name) = (Arc::clone(shelf), post.settings.model.clone());
     let started = std::time::Instant::now();
-    let load = tokio::task::spawn_blocking(move || packs.card(&name).and_then(|card| packs.load(&card.name, &card.digest)));
+    let load =
+        tokio::task::spawn_blocking(move || packs.card(&name).and_then(|card| packs.load(&card.name, &card.digest)));
     tokio::select! {
         () = post.cancel.cancelled() => Err(Error::stopped()),
         loaded = load => match loaded.map_err(|e| Error::world("loading the model broke").from_source(e))? {

@@ -51,8 +51,9 @@ impl Loops {
         });
         if rest.await.is_err() {
             let seconds = DRAIN.as_secs_f64();
-            return first.and(Err(Error::world(format!("work was still going on {seconds} s after it was asked to stop"))
-                .mend("its lease runs out by itself, and another worker goes on from the last clip")));
+            return first
+                .and(Err(Error::world(format!("work was still going on {seconds} s after it was asked to stop"))
+                    .mend("its lease runs out by itself, and another worker goes on from the last clip")));
         }
         first
     }

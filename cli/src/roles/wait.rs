@@ -56,7 +56,8 @@ mod tests {
             std::future::ready(if up { Ok(7) } else { Err(Error::unreachable("the ledger at db does not answer")) })
         });
         assert_eq!(up.await.unwrap(), 7);
-        let wrong = until_up("worker", &SystemClock, &cancel, || std::future::ready(Err::<(), _>(Error::order("no such URL"))));
+        let wrong =
+            until_up("worker", &SystemClock, &cancel, || std::future::ready(Err::<(), _>(Error::order("no such URL"))));
         assert_eq!(wrong.await.unwrap_err().cause(), Cause::Order);
         cancel.cancel();
         let stopped = until_up("worker", &SystemClock, &cancel, std::future::pending::<Result<()>>);

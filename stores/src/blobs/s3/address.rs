@@ -48,7 +48,8 @@ impl Address {
         let mut given = BTreeMap::new();
         for (key, value) in parsed.query_pairs() {
             if !PARAMETERS.contains(&key.as_ref()) {
-                return Err(wrong(format!("has the unknown parameter {key}")).mend(format!("known are {}", PARAMETERS.join(", "))));
+                return Err(wrong(format!("has the unknown parameter {key}"))
+                    .mend(format!("known are {}", PARAMETERS.join(", "))));
             }
             given.insert(key.into_owned(), value.into_owned());
         }
@@ -99,7 +100,10 @@ fn wrong(what: impl fmt::Display) -> Error {
 fn server(given: &BTreeMap<String, String>, key: &str) -> Result<Option<String>> {
     let Some(text) = given.get(key) else { return Ok(None) };
     let fine = |url: &Url| {
-        ["http", "https"].contains(&url.scheme()) && url.username().is_empty() && url.password().is_none() && url.query().is_none()
+        ["http", "https"].contains(&url.scheme())
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
     };
     match Url::parse(text) {
         Ok(url) if fine(&url) => Ok(Some(text.trim_end_matches('/').to_owned())),

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use aws_config::{BehaviorVersion, Region, profile::ProfileFileCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{
+    BehaviorVersion, Region, profile::ProfileFileCredentialsProvider, retry::RetryConfig, timeout::TimeoutConfig,
+};
 use aws_sdk_s3::{
     Client,
     config::{Builder, RequestChecksumCalculation, ResponseChecksumValidation},
@@ -20,8 +22,10 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// The client for all calls, and the one that signs links. Nothing is connected yet.
 pub(super) async fn clients(address: &Address) -> (Client, Client) {
-    let retry =
-        RetryConfig::standard().with_max_attempts(MOST_TRIES).with_initial_backoff(FIRST_WAIT).with_max_backoff(LONGEST_WAIT);
+    let retry = RetryConfig::standard()
+        .with_max_attempts(MOST_TRIES)
+        .with_initial_backoff(FIRST_WAIT)
+        .with_max_backoff(LONGEST_WAIT);
     let timeout = TimeoutConfig::builder().connect_timeout(CONNECT).read_timeout(ANSWER).build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest()).retry_config(retry).timeout_config(timeout);
     // Servers other than Amazon's have one region, and this name for it; without a name the SDK would ask the cloud's metadata service.

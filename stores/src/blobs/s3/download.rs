@@ -51,7 +51,10 @@ impl<'a> Download<'a> {
                     cuts = if self.at > before { 1 } else { cuts + 1 };
                     debug!(blob = self.name, at = self.at, cut, "a download was cut");
                     if cuts > MOST_CUTS {
-                        return Err(Error::unreachable(format!("blob {} in {} breaks off: {cut}", self.name, self.address)));
+                        return Err(Error::unreachable(format!(
+                            "blob {} in {} breaks off: {cut}",
+                            self.name, self.address
+                        )));
                     }
                 }
             }
@@ -96,7 +99,11 @@ impl<'a> Download<'a> {
             Ok(answer) => Ok(Some(answer)),
             // The range begins behind the end.
             Err(error) if status(&error) == Some(416) => Ok(None),
-            Err(error) if error.as_service_error().is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(aws_sdk_s3::operation::get_object::GetObjectError::is_no_such_key) =>
+            {
                 Err(missing(self.address, self.name))
             }
             Err(error) => Err(explain(self.address, &format!("read blob {}", self.name), &error)),

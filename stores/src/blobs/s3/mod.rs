@@ -77,7 +77,8 @@ impl Blobs for S3Blobs {
 
     async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put> {
         let found = tokio::fs::metadata(file).await;
-        let found = found.map_err(|e| Error::world(format!("cannot read {} for blob {key}", file.display())).from_source(e))?;
+        let found =
+            found.map_err(|e| Error::world(format!("cannot read {} for blob {key}", file.display())).from_source(e))?;
         if found.len() > upload::LARGEST_WHOLE {
             return self.put_large(key, file, found.len()).await;
         }
@@ -92,7 +93,8 @@ impl Blobs for S3Blobs {
 
     /// The file appears whole or stays as it was.
     async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()> {
-        let failed = |e: std::io::Error| Error::world(format!("cannot copy blob {key} to {}", file.display())).from_source(e);
+        let failed =
+            |e: std::io::Error| Error::world(format!("cannot copy blob {key} to {}", file.display())).from_source(e);
         let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = tempfile::Builder::new().prefix(".fetch-").tempfile_in(dir).map_err(failed)?;
         let mut sink = tokio::fs::File::from_std(beside.reopen().map_err(failed)?);
@@ -133,11 +135,13 @@ impl Blobs for S3Blobs {
         let keys = self.list(prefix).await?;
         for some in keys.chunks(AT_ONCE) {
             let failed = |e: &dyn std::error::Error| Error::world(format!("cannot remove blobs under {prefix}: {e}"));
-            let objects = some.iter().map(|key| ObjectIdentifier::builder().key(self.address.key(key.as_str())).build());
+            let objects =
+                some.iter().map(|key| ObjectIdentifier::builder().key(self.address.key(key.as_str())).build());
             let objects = objects.collect::<Result<Vec<_>, _>>().map_err(|e| failed(&e))?;
             let delete = Delete::builder().set_objects(Some(objects)).quiet(true).build().map_err(|e| failed(&e))?;
             let removed = self.client.delete_objects().bucket(&self.address.bucket).delete(delete).send().await;
-            let removed = removed.map_err(|e| explain(&self.address, &format!("remove the blobs under {prefix}"), &e))?;
+            let removed =
+                removed.map_err(|e| explain(&self.address, &format!("remove the blobs under {prefix}"), &e))?;
             if let Some(error) = removed.errors().first() {
                 let (key, code) = (error.key().unwrap_or_default(), error.code().unwrap_or_default());
                 return Err(Error::world(format!("cannot remove {key} in {}: {code}", self.address)));
@@ -150,7 +154,8 @@ impl Blobs for S3Blobs {
         let term = PresigningConfig::expires_in(term.max(Duration::from_secs(1))).ok().filter(|_| term <= LONGEST_LINK);
         let term = term.ok_or_else(|| Error::order("a link to a blob cannot last longer than seven days"))?;
         let get = self.links.get_object().bucket(&self.address.bucket).key(self.address.key(key.as_str()));
-        let signed = get.presigned(term).await.map_err(|e| explain(&self.address, &format!("sign a link to blob {key}"), &e))?;
+        let signed =
+            get.presigned(term).await.map_err(|e| explain(&self.address, &format!("sign a link to blob {key}"), &e))?;
         Ok(Some(signed.uri().to_owned()))
     }
 
@@ -169,7 +174,8 @@ impl Blobs for S3Blobs {
             Ok(_) => Ok(()),
             // The answer to HEAD has no body, so it has no code.
             Err(error) if status(&error) == Some(404) => {
-                Err(Error::unreachable(format!("there is no bucket {}", self.address)).mend(no_such_bucket(&self.address)))
+                Err(Error::unreachable(format!("there is no bucket {}", self.address))
+                    .mend(no_such_bucket(&self.address)))
             }
             Err(error) => Err(explain(&self.address, "look at the bucket", &error)),
         }

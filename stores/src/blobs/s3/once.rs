@@ -58,13 +58,7 @@ impl Once {
     }
 
     /// Writes `source` under `key` unless there is something.
-    pub(super) async fn put(
-        &self,
-        client: &Client,
-        address: &Address,
-        key: &str,
-        source: Source<'_>,
-    ) -> Result<Put> {
+    pub(super) async fn put(&self, client: &Client, address: &Address, key: &str, source: Source<'_>) -> Result<Put> {
         if !self.honoured(client, address).await? {
             let there = client.head_object().bucket(&address.bucket).key(key).send().await;
             match there {

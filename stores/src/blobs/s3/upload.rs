@@ -33,7 +33,9 @@ pub(super) async fn body(file: &Path, name: &str, range: Option<(u64, u64)>) -> 
     if let Some((from, length)) = range {
         read = read.offset(from).length(Length::Exact(length));
     }
-    read.build().await.map_err(|e| Error::world(format!("cannot read {} for blob {name}", file.display())).from_source(e))
+    read.build()
+        .await
+        .map_err(|e| Error::world(format!("cannot read {} for blob {name}", file.display())).from_source(e))
 }
 
 /// Sizes of the parts of a file: all alike but the last.
@@ -75,8 +77,10 @@ pub(super) async fn in_parts(
 impl Upload {
     async fn run(&self, file: &Path, size: u64, condition: bool) -> Result<Put> {
         let step = part_size(size);
-        let parts = (0..size.div_ceil(step)).map(|n| self.part(file, n * step, step.min(size - n * step), n as i32 + 1));
-        let mut parts: Vec<CompletedPart> = futures_util::stream::iter(parts).buffer_unordered(AT_ONCE).try_collect().await?;
+        let parts =
+            (0..size.div_ceil(step)).map(|n| self.part(file, n * step, step.min(size - n * step), n as i32 + 1));
+        let mut parts: Vec<CompletedPart> =
+            futures_util::stream::iter(parts).buffer_unordered(AT_ONCE).try_collect().await?;
         parts.sort_by_key(CompletedPart::part_number);
         self.complete(parts, size, condition).await
     }

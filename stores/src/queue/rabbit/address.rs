@@ -25,8 +25,9 @@ impl Address {
     /// [`Cause::Order`](shared::error::Cause::Order) that says what is wrong with the URL and does not show it.
     pub(super) fn parse(url: &str) -> Result<Self> {
         let wrong = |what: String| {
-            Error::order(format!("the URL of the queue {what}"))
-                .mend("write amqp://user:password@host:5672/vhost, or amqps:// for TLS; / in the name of a vhost is %2f")
+            Error::order(format!("the URL of the queue {what}")).mend(
+                "write amqp://user:password@host:5672/vhost, or amqps:// for TLS; / in the name of a vhost is %2f",
+            )
         };
         let parsed = url::Url::parse(url).map_err(|e| wrong(format!("cannot be read: {e}")))?;
         if parsed.host_str().is_none_or(str::is_empty) {

@@ -6,7 +6,9 @@ use futures_util::{FutureExt as _, StreamExt as _, stream::select_all};
 use lapin::{
     Acker, Channel, Consumer,
     message::Delivery,
-    options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions},
+    options::{
+        BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicGetOptions, BasicNackOptions, BasicQosOptions,
+    },
     types::FieldTable,
 };
 use shared::{Error, Result, error::Cause};

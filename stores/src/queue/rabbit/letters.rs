@@ -71,8 +71,10 @@ pub(super) async fn replay(line: &Arc<Line>) -> Result<u64> {
     }
     put_back(line, &channel).await?;
     if homeless > 0 {
-        return Err(Error::world(format!("{replayed} dead letters were replayed, {homeless} stay: their queues are full or gone"))
-            .mend("try again later, or purge them"));
+        return Err(Error::world(format!(
+            "{replayed} dead letters were replayed, {homeless} stay: their queues are full or gone"
+        ))
+        .mend("try again later, or purge them"));
     }
     Ok(replayed)
 }
@@ -95,11 +97,8 @@ async fn next(line: &Line, channel: &Channel) -> Result<Option<BasicGetMessage>>
 }
 
 async fn count(line: &Line, channel: &Channel) -> Result<u32> {
-    let look = channel.queue_declare(
-        DEAD_LETTERS.into(),
-        QueueDeclareOptions::durable().passive(),
-        FieldTable::default(),
-    );
+    let look =
+        channel.queue_declare(DEAD_LETTERS.into(), QueueDeclareOptions::durable().passive(), FieldTable::default());
     Ok(line.answer("count the dead letters", look).await?.message_count())
 }
 

@@ -39,9 +39,8 @@ pub(super) async fn ring(line: &Arc<Line>, rings: &[(Route, TaskKey)]) -> Result
             for (place, _) in &left {
                 line.declare(&open, place).await?;
             }
-            let letters = left.iter().map(|(place, key)| {
-                (place.name.as_str(), message::encode(key), message::properties(key))
-            });
+            let letters =
+                left.iter().map(|(place, key)| (place.name.as_str(), message::encode(key), message::properties(key)));
             let taken = publish(line, &open, letters.collect()).await?;
             refused += taken.iter().filter(|taken| **taken == Taken::Refused).count();
             let mut fates = taken.into_iter();
@@ -52,7 +51,10 @@ pub(super) async fn ring(line: &Arc<Line>, rings: &[(Route, TaskKey)]) -> Result
             }
         }
         if let Some((place, _)) = left.first() {
-            return Err(Error::world(format!("the queue {} on {} is removed again and again", place.name, line.address)));
+            return Err(Error::world(format!(
+                "the queue {} on {} is removed again and again",
+                place.name, line.address
+            )));
         }
     }
     if refused > 0 {

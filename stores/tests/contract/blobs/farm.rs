@@ -113,7 +113,8 @@ pub(crate) async fn an_upload_that_is_dropped_leaves_no_parts(bucket: &Bucket) {
     std::fs::write(&file, noise(40 << 20)).unwrap();
     for pause in [20, 60, 120, 200] {
         // Dropped at different moments, mostly in the midst of the parts.
-        let upload = tokio::time::timeout(Duration::from_millis(pause), bucket.blobs.put_file(&key("a/film.mp4"), &file));
+        let upload =
+            tokio::time::timeout(Duration::from_millis(pause), bucket.blobs.put_file(&key("a/film.mp4"), &file));
         if upload.await.is_ok() {
             break;
         }

@@ -114,7 +114,9 @@ pub(crate) async fn prefixes_are_checked(shelf: &impl Shelf) {
 
 pub(crate) async fn parts_of_a_blob_are_read(shelf: &impl Shelf) {
     shelf.blobs().put(&key("a/b"), b"0123456789").await.unwrap();
-    for (from, to, bytes) in [(0, 10, "0123456789"), (0, 1, "0"), (3, 7, "3456"), (8, 99, "89"), (4, 4, ""), (10, 12, ""), (99, 100, "")] {
+    for (from, to, bytes) in
+        [(0, 10, "0123456789"), (0, 1, "0"), (3, 7, "3456"), (8, 99, "89"), (4, 4, ""), (10, 12, ""), (99, 100, "")]
+    {
         let read = shelf.blobs().get_range(&key("a/b"), from, to).await.unwrap();
         assert_eq!(String::from_utf8(read).unwrap(), bytes, "{from}..{to}");
     }

@@ -115,7 +115,11 @@ pub(crate) async fn queues_that_somebody_removed_are_made_again(rabbit: &Rabbit)
     let (_connection, stranger) = stranger(rabbit).await;
     stranger.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
     ring(rabbit, &render(), [2]).await;
-    assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(2)), "an unroutable ring is not taken for a confirmed one");
+    assert_eq!(
+        heard(rabbit, listener.as_mut()).await,
+        Some(key(2)),
+        "an unroutable ring is not taken for a confirmed one"
+    );
     // Once more while somebody waits.
     let removed = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -155,7 +159,8 @@ pub(crate) async fn a_missing_vhost_is_named(rabbit: &Rabbit) {
 }
 
 pub(crate) async fn thousands_of_rings_are_quick(rabbit: &Rabbit) {
-    let routes: Vec<_> = (0..4).map(|n| shared::Route { pool: format!("pool-{n}").parse().unwrap(), ..render() }).collect();
+    let routes: Vec<_> =
+        (0..4).map(|n| shared::Route { pool: format!("pool-{n}").parse().unwrap(), ..render() }).collect();
     let rings: Vec<_> = (0..2_000).map(|n| (routes[n % 4].clone(), key(n))).collect();
     let since = Instant::now();
     rabbit.queue().ring(&rings).await.unwrap();

@@ -5,6 +5,16 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use shared::{FaceBox, Fps};
 
+pub(crate) mod access;
+pub(crate) mod jobs;
+pub(crate) mod orders;
+pub(crate) mod roles;
+
+use access::{TenantArgs, TokenArgs};
+use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, WorkersArgs};
+use orders::{BatchArgs, SubmitArgs};
+use roles::{AllArgs, CoordinatorArgs, StitcherArgs, WorkerArgs};
+
 /// A portrait and a speech track become a talking film.
 #[derive(Debug, Parser)]
 #[command(name = "emofarm", version, propagate_version = true, arg_required_else_help = true, max_term_width = 110)]
@@ -12,7 +22,9 @@ use shared::{FaceBox, Fps};
 Examples:
   emofarm render portrait.png speech.wav -o film.mp4
   emofarm plan speech.wav --json
-  emofarm model list
+  emofarm all                                  a farm of one machine, with an API
+  emofarm submit portrait.png speech.wav --wait -o film.mp4
+  emofarm batch dailies.csv
   emofarm doctor
 
 Settings come from flags, then EMOFARM_… variables, then ./emofarm.toml, then defaults.
@@ -30,6 +42,14 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) config: Option<PathBuf>,
 
+    /// The farm's API [setting: `api_url`].
+    #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) api: Option<String>,
+
+    /// How logs are written: text, json, or auto (JSON when nobody watches a role) [setting: `log_format`].
+    #[arg(long, global = true, value_name = "FORMAT")]
+    pub(crate) log_format: Option<crate::log::Format>,
+
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -44,14 +64,82 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Look at the model packs.
     Model(ModelArgs),
-    /// Check versions, codecs, device, stores and model packs, and say how to mend what is wrong.
+    /// Check versions, codecs, device, model packs, stores and API, and say how to mend what is wrong.
+    #[command(after_help = "\
+Examples:
+  emofarm doctor
+  EMOFARM_LEDGER_URL=postgres://farm@db/farm emofarm doctor --json
+
+Exit codes: 0 all is well, 1 something is wrong here, 3 a service cannot be reached.")]
     Doctor,
+
+    /// Order a film from a farm.
+    Submit(SubmitArgs),
+    /// Order hundreds of films from a farm: one row of a table each, with a report at the end.
+    Batch(BatchArgs),
+    /// List the farm's jobs.
+    Jobs(JobsArgs),
+    /// Show where a job stands.
+    #[command(after_help = "Examples:\n  emofarm status 0f5d…\n  emofarm status 0f5d… --json")]
+    Status(JobArgs),
+    /// Follow a job with live bars, one for each chain, until it ends.
+    #[command(after_help = "Example:\n  emofarm watch 0f5d…\n\nExit code 1 when the job fails or is cancelled.")]
+    Watch(JobArgs),
+    /// Show the attempts at a job's tasks, or the log of one.
+    Logs(LogsArgs),
+    /// Download a film, or a part of it.
+    Download(DownloadArgs),
+    /// End a job now.
+    Cancel(CancelArgs),
+    /// Hand out no more tasks of a job until it is resumed.
+    #[command(after_help = "Example:\n  emofarm pause 0f5d…")]
+    Pause(JobArgs),
+    /// Go on with a job that was paused.
+    #[command(after_help = "Example:\n  emofarm resume 0f5d…")]
+    Resume(JobArgs),
+    /// Finish what is under way of a job, then end it; what was made stays.
+    #[command(after_help = "Example:\n  emofarm drain 0f5d…")]
+    Drain(JobArgs),
+    /// Take a failed or cancelled job up again; what is done stays done.
+    #[command(after_help = "Example:\n  emofarm retry 0f5d…")]
+    Retry(JobArgs),
+    /// Change how urgent a job is.
+    Priority(PriorityArgs),
+    /// Say why a job is not running.
+    #[command(after_help = "Example:\n  emofarm explain 0f5d…")]
+    Explain(JobArgs),
+    /// List the farm's workers, or tell one what to do.
+    Workers(WorkersArgs),
+
+    /// Run a coordinator: API, sweep and webhooks.
+    Coordinator(CoordinatorArgs),
+    /// Run a worker: prepares jobs and renders segments.
+    Worker(WorkerArgs),
+    /// Run a stitcher: encodes parts and joins films.
+    Stitcher(StitcherArgs),
+    /// Run a whole farm in one process.
+    All(AllArgs),
+    /// Bring the ledger's tables up to date; safe to run at any time, by several at once.
+    #[command(after_help = "Example:\n  EMOFARM_LEDGER_URL=postgres://farm@db/farm emofarm migrate")]
+    Migrate,
+    /// Make, list and revoke tokens of the API, directly in the ledger.
+    Token(TokenArgs),
+    /// Make and list tenants, directly in the ledger.
+    Tenant(TenantArgs),
+
     /// Print the completions of a shell.
     #[command(after_help = "Example:\n  emofarm completions bash > ~/.local/share/bash-completion/completions/emofarm")]
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+impl Command {
+    /// Whether this is a role of a farm, which runs until it is asked to end.
+    pub(crate) fn is_role(&self) -> bool {
+        matches!(self, Self::Coordinator(_) | Self::Worker(_) | Self::Stitcher(_) | Self::All(_) | Self::Migrate)
+    }
 }
 
 /// Arguments of `render`.
@@ -301,12 +389,12 @@ pub(crate) struct ImportArgs {
     pub(crate) name: Option<String>,
 }
 
-fn parse<T: std::str::FromStr<Err = shared::Error>>(text: &str) -> Result<T, String> {
+pub(crate) fn parse<T: std::str::FromStr<Err = shared::Error>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: shared::Error| error.to_string())
 }
 
 /// A finite scale of a strength, 0 to 100.
-fn scale(text: &str) -> Result<f32, String> {
+pub(crate) fn scale(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
         _ => Err("give a number from 0 to 100".into()),
@@ -314,7 +402,7 @@ fn scale(text: &str) -> Result<f32, String> {
 }
 
 /// The face region over the face box: from half of it to the whole picture.
-fn face_expand(text: &str) -> Result<f32, String> {
+pub(crate) fn face_expand(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(value) if (0.5..=4.0).contains(&value) => Ok(value),
         _ => Err("give a number from 0.5 to 4".into()),
@@ -322,7 +410,7 @@ fn face_expand(text: &str) -> Result<f32, String> {
 }
 
 /// H.264 with 4:2:0 chroma needs even edges; 4096 is the widest picture of level 5.1.
-fn film_size(text: &str) -> Result<u32, String> {
+pub(crate) fn film_size(text: &str) -> Result<u32, String> {
     match text.parse::<u32>() {
         Ok(size) if (64..=4096).contains(&size) && size % 2 == 0 => Ok(size),
         _ => Err("give an even number of pixels from 64 to 4096".into()),

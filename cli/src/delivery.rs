@@ -1,6 +1,10 @@
 //! Where the film goes: checked before the work, filled after it, never half-written.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
 
 use shared::{
     Error, Result,
@@ -34,6 +38,17 @@ impl Delivery {
             return Err(Error::order(format!("{} does not end in .mp4", path.display()))
                 .mend("films are MP4 files: give a name that ends in .mp4"));
         }
+        Self::check_any(path, overwrite)
+    }
+
+    /// Checks that a file of any kind can be put at `path`.
+    ///
+    /// # Errors
+    /// As [`Delivery::check`].
+    pub(crate) fn check_any(path: &Path, overwrite: bool) -> Result<Self> {
+        if path.is_dir() {
+            return Err(Error::order(format!("{} is a directory", path.display())).mend("name a file in it"));
+        }
         let delivery = Self { path: path.to_owned(), overwrite };
         delivery.check_free()?;
         let dir = delivery.dir();
@@ -62,13 +77,48 @@ impl Delivery {
         std::fs::remove_file(beside.path()).map_err(failed)?;
         blobs.fetch(film, beside.path()).await.map_err(|e| failed(std::io::Error::other(e.to_string())))?;
         self.check_free()?;
-        std::fs::File::open(beside.path()).and_then(|file| file.sync_all()).map_err(failed)?;
+        File::open(beside.path()).and_then(|file| file.sync_all()).map_err(failed)?;
         if self.overwrite {
             beside.persist(&self.path).map_err(|e| failed(e.error))?;
         } else {
             beside.persist_noclobber(&self.path).map_err(|e| failed(e.error))?;
         }
         Ok(self.path.clone())
+    }
+
+    /// Where the file goes.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where what has come so far is kept, beside its place; `mark` tells what it is a part of.
+    pub(crate) fn partial(&self, mark: &str) -> PathBuf {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        self.dir().join(format!(".{name}.{mark}.partial"))
+    }
+
+    /// Gives a partial file that is whole its name.
+    ///
+    /// # Errors
+    /// When it cannot be written, or something has come to be there meanwhile; the partial file stays.
+    pub(crate) fn keep(&self, partial: &Path) -> Result<()> {
+        let failed = |e: std::io::Error| {
+            Error::world(format!("{} cannot be written", self.path.display()))
+                .from_source(e)
+                .mend("choose another place, then give the same command again")
+        };
+        self.check_free()?;
+        File::open(partial).and_then(|file| file.sync_all()).map_err(failed)?;
+        if self.overwrite {
+            return std::fs::rename(partial, &self.path).map_err(failed);
+        }
+        // A link fails when something is there, which a rename would replace.
+        match std::fs::hard_link(partial, &self.path) {
+            Ok(()) => std::fs::remove_file(partial).map_err(failed),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => self.check_free(),
+            // Some file systems know no links.
+            Err(_) => std::fs::rename(partial, &self.path).map_err(failed),
+        }
     }
 
     fn check_free(&self) -> Result<()> {
@@ -100,6 +150,22 @@ fn same_file(a: &Path, b: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_partial_file_takes_its_name_only_where_nothing_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().join("film.mp4");
+        let delivery = Delivery::check_any(&place, false).unwrap();
+        let partial = delivery.partial("job-film");
+        std::fs::write(&partial, b"whole").unwrap();
+        delivery.keep(&partial).unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), b"whole");
+        assert!(!partial.exists());
+        std::fs::write(&partial, b"again").unwrap();
+        assert!(delivery.keep(&partial).is_err() && partial.exists());
+        Delivery::check_any(&place, true).unwrap().keep(&partial).unwrap();
+        assert_eq!(std::fs::read(&place).unwrap(), b"again");
+    }
 
     #[test]
     fn places_are_checked_before_the_work() {

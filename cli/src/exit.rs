@@ -16,6 +16,8 @@ pub(crate) const WRONG_USE: u8 = 2;
 pub(crate) const UNREACHABLE: u8 = 3;
 /// Interrupted; 128 + SIGINT, as shells expect.
 pub(crate) const INTERRUPTED: u8 = 130;
+/// Told twice to end; 128 + SIGTERM.
+pub(crate) const TERMINATED: u8 = 143;
 
 /// The exit code for an error.
 pub(crate) fn code(error: &Error) -> u8 {

@@ -16,13 +16,13 @@ pub(crate) fn token() -> shared::Result<CancellationToken> {
     let asked = token.clone();
     tokio::spawn(async move {
         loop {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
+            let code = tokio::select! {
+                _ = interrupt.recv() => exit::INTERRUPTED,
+                _ = terminate.recv() => exit::TERMINATED,
+            };
             if asked.is_cancelled() {
                 // Nothing is half-written anywhere: blobs and films appear whole, so leaving at once loses only time.
-                std::process::exit(i32::from(exit::INTERRUPTED));
+                std::process::exit(i32::from(code));
             }
             note(format_args!("stopping at the next step; interrupt again to leave at once"));
             asked.cancel();

@@ -3,17 +3,24 @@
 #[macro_use]
 mod output;
 
+mod access;
 mod args;
+mod batch;
+mod chance;
+mod client;
 mod delivery;
 mod doctor;
 mod exit;
 mod house;
 mod interrupt;
+mod jobs;
 mod log;
 mod model;
 mod plan;
 mod progress;
 mod render;
+mod roles;
+mod runtime;
 mod settings;
 
 use std::process::ExitCode;
@@ -36,7 +43,6 @@ fn main() -> ExitCode {
         }
         Err(error) => error.exit(),
     };
-    log::start(cli.verbose);
     match run(&cli) {
         Ok(code) => ExitCode::from(code),
         Err(error) => exit::tell(&error, cli.json),
@@ -50,13 +56,45 @@ fn run(cli: &Cli) -> Result<u8> {
         output::bytes_out(&script);
         return Ok(exit::DONE);
     }
-    let settings = Settings::load(cli.config.as_deref())?;
+    let settings = Settings::load(cli.config.as_deref())?.with_api(cli.api.as_deref())?;
+    log::start(cli.verbose, cli.log_format.unwrap_or(settings.log_format), cli.command.is_role());
     media::init()?;
+    let (settings, json) = (&settings, cli.json);
     match &cli.command {
-        Command::Render(args) => render::run(args, &settings.with_flags(&args.shape), cli.json),
-        Command::Plan(args) => plan::run(args, &settings.with_flags(&args.shape), cli.json),
-        Command::Model(args) => model::run(args, &settings, cli.json),
-        Command::Doctor => Ok(doctor::run(&settings, cli.json)),
+        Command::Render(args) => render::run(args, &settings.clone().with_flags(&args.shape), json),
+        Command::Plan(args) => plan::run(args, &settings.clone().with_flags(&args.shape), json),
+        Command::Model(args) => model::run(args, settings, json),
+        Command::Doctor => Ok(doctor::run(settings, json)),
         Command::Completions { .. } => Ok(exit::DONE),
+        Command::Coordinator(args) => roles::coordinator(args, settings),
+        Command::Worker(args) => roles::worker(args, settings),
+        Command::Stitcher(args) => roles::stitcher(args, settings),
+        Command::All(args) => roles::all(args, settings),
+        Command::Migrate => roles::migrate(settings, json),
+        Command::Token(args) => access::token(args, settings, json),
+        Command::Tenant(args) => access::tenant(args, settings, json),
+        command => client(command, settings, json),
+    }
+}
+
+/// The verbs that talk to a farm's API.
+fn client(command: &Command, settings: &Settings, json: bool) -> Result<u8> {
+    match command {
+        Command::Submit(args) => jobs::submit::run(args, settings, json),
+        Command::Batch(args) => batch::run(args, settings, json),
+        Command::Jobs(args) => jobs::list::run(args, settings, json),
+        Command::Status(args) => jobs::show::status(args, settings, json),
+        Command::Watch(args) => jobs::watch::run(args, settings, json),
+        Command::Logs(args) => jobs::logs::run(args, settings, json),
+        Command::Download(args) => jobs::download(args, settings, json),
+        Command::Cancel(args) => jobs::steer::cancel(args, settings, json),
+        Command::Pause(args) => jobs::steer::act(&args.job, "pause", settings, json),
+        Command::Resume(args) => jobs::steer::act(&args.job, "resume", settings, json),
+        Command::Drain(args) => jobs::steer::act(&args.job, "drain", settings, json),
+        Command::Retry(args) => jobs::steer::act(&args.job, "retry", settings, json),
+        Command::Priority(args) => jobs::steer::priority(args, settings, json),
+        Command::Explain(args) => jobs::show::explain(args, settings, json),
+        Command::Workers(args) => jobs::workers::run(args, settings, json),
+        _ => Ok(exit::DONE),
     }
 }

@@ -49,9 +49,54 @@ pub(crate) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
+/// Rows in columns that are as wide as they must be; the last one may be of any length.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// A table with these heads and no rows yet.
+    pub(crate) fn new(heads: &[&str]) -> Self {
+        Self { rows: vec![heads.iter().map(|&head| head.to_owned()).collect()] }
+    }
+
+    /// Adds a row. Whatever could change the terminal is shown as a question mark.
+    pub(crate) fn row<const N: usize>(&mut self, cells: [String; N]) {
+        let plain = |cell: String| cell.chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+        self.rows.push(cells.into_iter().map(plain).collect());
+    }
+
+    /// Prints it.
+    pub(crate) fn say(&self) {
+        for line in self.lines() {
+            say!("{line}");
+        }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = String> {
+        let columns = self.rows.first().map_or(0, Vec::len);
+        let width =
+            |column: usize| self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max();
+        let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+        self.rows.iter().map(move |row| {
+            let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            cells.join("  ").trim_end().to_owned()
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_stand_under_each_other_and_nothing_reaches_the_terminal() {
+        let mut table = Table::new(&["job", "state"]);
+        table.row(["ünlü".into(), "done".into()]);
+        table.row(["\u{1b}[2J".into(), "failed".into()]);
+        let lines: Vec<String> = table.lines().collect();
+        assert_eq!(lines, ["job   state", "ünlü  done", "?[2J  failed"]);
+    }
 
     #[test]
     fn numbers_read_well() {

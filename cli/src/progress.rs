@@ -87,6 +87,30 @@ fn style() -> ProgressStyle {
         })
 }
 
+/// A bar for bytes on their way; none where no terminal is watching or `quiet` is wanted.
+pub(crate) fn transfer_bar(what: &'static str, bytes: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style =
+        ProgressStyle::with_template("{spinner} {msg} {wide_bar} {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+    let bar =
+        ProgressBar::new(bytes).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())).with_message(what);
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
+/// A bar for the films of a batch; none where no terminal is watching or `quiet` is wanted.
+pub(crate) fn films_bar(films: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {wide_bar} {pos}/{len} films  {elapsed}, {eta} left");
+    let bar = ProgressBar::new(films).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,7 +6,11 @@ use config::{Config, Environment, File, FileFormat};
 use coordinator::Wishes;
 use shared::{Error, Fps, Result};
 
-use crate::args::ShapeArgs;
+use crate::{args::ShapeArgs, log::Format};
+
+mod farm;
+
+pub(crate) use farm::Secret;
 
 /// Everything that can be set outside of a single command.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -24,6 +28,44 @@ pub(crate) struct Settings {
     pub(crate) data_dir: PathBuf,
     /// Directories in which packs are looked for, joined by `:`.
     pub(crate) model_path: String,
+    /// Where the ledger of the farm is; a file below the data directory when empty.
+    pub(crate) ledger_url: String,
+    /// Where the queue of the farm is.
+    pub(crate) queue_url: String,
+    /// Where the blobs of the farm are; a directory below the data directory when empty.
+    pub(crate) blobs_url: String,
+    /// Where clients find the API.
+    pub(crate) api_url: String,
+    /// The bearer token of clients.
+    pub(crate) token: Secret,
+    /// Key with which webhooks of submitted jobs are signed.
+    pub(crate) webhook_secret: Secret,
+    /// Where the coordinator's API listens.
+    pub(crate) listen: String,
+    /// Where workers and stitchers answer probes; nowhere when empty.
+    pub(crate) health: String,
+    /// Pools whose tasks a worker takes, joined by `,`.
+    pub(crate) pools: String,
+    /// Memory of a worker's GPU in MiB.
+    pub(crate) gpu_memory: u32,
+    /// What a worker computes on.
+    pub(crate) device: String,
+    /// How logs are written.
+    pub(crate) log_format: Format,
+    /// Largest track that the API takes, in MiB.
+    pub(crate) upload_limit: u64,
+    /// Hosts from which the coordinator fetches inputs, joined by `,`; none when empty.
+    pub(crate) source_hosts: String,
+    /// Directories from which the coordinator takes inputs, joined by `:`; none when empty.
+    pub(crate) source_directories: String,
+    /// Buckets from which the coordinator takes inputs, `s3` URLs joined by spaces; none when empty.
+    pub(crate) source_buckets: String,
+    /// Whether inputs may be fetched by plain HTTP and from private addresses.
+    pub(crate) private_sources: bool,
+    /// Whether the API refuses orders without a consent.
+    pub(crate) consent_required: bool,
+    /// Whether webhooks may go to private addresses.
+    pub(crate) private_webhooks: bool,
 }
 
 impl Settings {
@@ -42,21 +84,16 @@ impl Settings {
     fn from_sources(file: impl config::Source + Send + Sync + 'static, environment: Environment) -> Result<Self> {
         let wrong = |e: config::ConfigError| {
             let mend = if e.to_string().contains("unknown field") {
-                "the keys are model, fps, segment_clips, part_segments, data_dir and model_path; see docs/settings.md"
+                "docs/settings.md lists the keys"
             } else {
                 "correct it in the settings file or in the EMOFARM_… variable"
             };
             Error::order("the settings cannot be read").from_source(e).mend(mend)
         };
-        let defaults = Self::defaults();
-        Config::builder()
-            .set_default("model", defaults.model)
-            .and_then(|c| c.set_default("fps", defaults.fps.to_string()))
-            .and_then(|c| c.set_default("segment_clips", defaults.segment_clips))
-            .and_then(|c| c.set_default("part_segments", defaults.part_segments))
-            .and_then(|c| c.set_default("data_dir", defaults.data_dir.to_string_lossy().into_owned()))
-            .and_then(|c| c.set_default("model_path", defaults.model_path))
-            .and_then(|c| c.add_source(file).add_source(environment).build())
+        Config::try_from(&Self::defaults())
+            .and_then(|defaults| {
+                Config::builder().add_source(defaults).add_source(file).add_source(environment).build()
+            })
             .and_then(Config::try_deserialize::<Self>)
             .map_err(wrong)?
             .checked()
@@ -75,6 +112,25 @@ impl Settings {
             part_segments: 2,
             data_dir,
             model_path: packs.join(":"),
+            ledger_url: String::new(),
+            queue_url: "memory:".into(),
+            blobs_url: String::new(),
+            api_url: "http://127.0.0.1:8080".into(),
+            token: Secret::default(),
+            webhook_secret: Secret::default(),
+            listen: "127.0.0.1:8080".into(),
+            health: String::new(),
+            pools: "default".into(),
+            gpu_memory: 0,
+            device: "auto".into(),
+            log_format: Format::Auto,
+            upload_limit: 4096,
+            source_hosts: String::new(),
+            source_directories: String::new(),
+            source_buckets: String::new(),
+            private_sources: false,
+            consent_required: false,
+            private_webhooks: false,
         }
     }
 
@@ -88,6 +144,7 @@ impl Settings {
                 return Err(Error::order(format!("the setting {name} is {value}")).mend("give a number from 1 to 1000"));
             }
         }
+        self.check_farm()?;
         Ok(self)
     }
 
@@ -103,6 +160,17 @@ impl Settings {
             self.data_dir.clone_from(dir);
         }
         self
+    }
+
+    /// The API that a flag names wins over everything.
+    ///
+    /// # Errors
+    /// When it is no address.
+    pub(crate) fn with_api(mut self, api: Option<&str>) -> Result<Self> {
+        if let Some(api) = api {
+            api.clone_into(&mut self.api_url);
+        }
+        self.checked()
     }
 
     /// What an order says besides its files and the model.
@@ -152,6 +220,16 @@ mod tests {
     fn a_whole_number_is_a_frame_rate_in_the_file_too() {
         assert_eq!(load("fps = 30", &[]).unwrap().fps.to_string(), "30");
         assert_eq!(load("", &[("EMOFARM_FPS", "30")]).unwrap().fps.to_string(), "30");
+    }
+
+    #[test]
+    fn every_key_is_documented() {
+        let document = include_str!("../../docs/settings.md");
+        let defaults = serde_json::to_value(Settings::defaults()).unwrap();
+        for key in defaults.as_object().unwrap().keys() {
+            let variable = format!("`EMOFARM_{}`", key.to_uppercase());
+            assert!(document.contains(&format!("| `{key}` |")) && document.contains(&variable), "{key}");
+        }
     }
 
     #[test]

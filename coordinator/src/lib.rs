@@ -15,6 +15,7 @@ mod eta;
 mod explain;
 mod inputs;
 mod keep;
+pub mod probes;
 mod remarks;
 mod rfc3339;
 pub mod schedule;

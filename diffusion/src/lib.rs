@@ -11,6 +11,7 @@ mod hallo;
 pub mod hub;
 mod import;
 mod inspect;
+mod installed;
 mod kernels;
 mod latents;
 mod listen;
@@ -30,6 +31,7 @@ pub use find::open;
 pub use hallo::{FlopPart, FlopReport, VerifyOptions, VerifyReport, VerifyRow};
 pub use import::{ImportProgress, import};
 pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};
+pub use installed::Installed;
 pub use measure::{flops, verify};
 
 #[cfg(test)]

@@ -45,7 +45,11 @@ pub async fn open(urls: &Urls) -> Result<Stores> {
 
 const LEDGERS: &str = "sqlite:///path/ledger.db, sqlite::memory:, postgres://user:password@host:5432/database";
 
-async fn open_ledger(url: &str) -> Result<Arc<dyn Books>> {
+/// Opens one ledger by its URL.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_ledger(url: &str) -> Result<Arc<dyn Books>> {
     if url == "sqlite::memory:" {
         return Ok(Arc::new(SqliteLedger::in_memory().await?));
     }
@@ -87,8 +91,11 @@ fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
-/// Nothing is connected yet: a queue that is away is waited for by who needs it.
-fn open_queue(url: &str) -> Result<Arc<dyn Queue>> {
+/// Opens one queue by its URL. Nothing is connected yet: a queue that is away is waited for by who needs it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_queue(url: &str) -> Result<Arc<dyn Queue>> {
     if url == "memory:" {
         return Ok(Arc::new(MemoryQueue::new()));
     }
@@ -98,8 +105,11 @@ fn open_queue(url: &str) -> Result<Arc<dyn Queue>> {
     Err(unknown("queue", url, "memory:, amqp://user:password@host:5672/vhost, amqps://…"))
 }
 
-/// Nothing is connected to a bucket yet.
-async fn open_blobs(url: &str) -> Result<Arc<dyn Blobs>> {
+/// Opens one blob store by its URL. Nothing is connected to a bucket yet.
+///
+/// # Errors
+/// As [`open`].
+pub async fn open_blobs(url: &str) -> Result<Arc<dyn Blobs>> {
     if url.starts_with("s3://") {
         return Ok(Arc::new(S3Blobs::open(url).await?));
     }

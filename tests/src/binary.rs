@@ -18,7 +18,19 @@ pub fn path() -> &'static PathBuf {
     PATH.get_or_init(|| {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let output = Command::new(cargo)
-            .args(["build", "--workspace", "--bin", "emofarm", "--message-format", "json", "--quiet"])
+            // With a test among the targets cargo chooses the same features of all crates as for the tests themselves; without
+            // one it would build half of them a second time.
+            .args([
+                "build",
+                "--workspace",
+                "--bin",
+                "emofarm",
+                "--test",
+                "layers",
+                "--message-format",
+                "json",
+                "--quiet",
+            ])
             .current_dir(crate::root())
             .stderr(Stdio::inherit())
             .output()

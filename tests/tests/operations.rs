@@ -9,7 +9,10 @@ fn read(path: &str) -> String {
 /// Every word of `text` that begins with `prefix`.
 fn words(text: &str, prefix: &str) -> BTreeSet<String> {
     let of_a_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    text.split(|c| !of_a_word(c)).filter(|word| word.starts_with(prefix) && *word != prefix).map(str::to_owned).collect()
+    text.split(|c| !of_a_word(c))
+        .filter(|word| word.starts_with(prefix) && *word != prefix)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn sources() -> String {
@@ -34,8 +37,11 @@ fn metrics_of_alerts_and_the_run_book_are_exported() {
 #[test]
 fn every_alert_has_its_section() {
     let book = read("docs/operations.md");
-    let alerts: Vec<String> =
-        read("helm/emofarm/alerts.yaml").lines().filter(|l| l.starts_with("Emofarm")).map(|l| l.trim_end_matches(':').to_owned()).collect();
+    let alerts: Vec<String> = read("helm/emofarm/alerts.yaml")
+        .lines()
+        .filter(|l| l.starts_with("Emofarm"))
+        .map(|l| l.trim_end_matches(':').to_owned())
+        .collect();
     assert!(alerts.len() >= 8, "{alerts:?}");
     for alert in &alerts {
         assert!(book.contains(&format!("### {alert}\n")), "{alert} has no section");

@@ -93,7 +93,7 @@ impl Deliveries {
     pub async fn tick(&self) -> Result<usize> {
         let now = self.clock.now();
         let due = self.ledger.due(BATCH, now.after(HELD), now).await?;
-        let tries = due.iter().map(|delivery| self.one(delivery));
+        let tries: Vec<_> = due.iter().map(|delivery| self.one(delivery)).collect();
         let mut settled = stream::iter(tries).buffer_unordered(BATCH as usize);
         while let Some(result) = settled.next().await {
             result?;

@@ -43,23 +43,7 @@ impl EmoModel {
     }
 
     fn sampling(&self, settings: &Settings) -> Result<Sampling> {
-        settings.refuse_foreign(&self.manifest.pack.name, &["head_speed"])?;
-        let sampler = &self.manifest.sampler;
-        let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
-        let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
-        if !(1..=sampler.train_steps).contains(&steps) {
-            let most = sampler.train_steps;
-            return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
-        }
-        let guidance = settings.guidance.unwrap_or(sampler.guidance);
-        if !(0.0..=100.0).contains(&guidance) {
-            return wrong(format!("a guidance of {guidance} is out of range"), "give 0 to 100".into());
-        }
-        if settings.head_speed.is_some_and(|speed| !(0.0..=90.0).contains(&speed)) {
-            let mend = "give 0 to 90 degrees a frame; this network learnt 0 to 1.6 or so".into();
-            return wrong(format!("a head speed of {:?} is out of range", settings.head_speed), mend);
-        }
-        Ok(Sampling::new(sampler, steps, guidance))
+        sampling(&self.manifest, settings)
     }
 
     fn make(&self, portrait: &Portrait) -> candle_core::Result<Prepared> {
@@ -76,14 +60,51 @@ impl EmoModel {
     }
 }
 
+/// The sampler's numbers for a job; what is not set is the pack's.
+///
+/// # Errors
+/// Names the setting that this network cannot honour.
+pub(crate) fn sampling(manifest: &Manifest, settings: &Settings) -> Result<Sampling> {
+    settings.refuse_foreign(&manifest.pack.name, &["head_speed"])?;
+    let sampler = &manifest.sampler;
+    let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
+    let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
+    if !(1..=sampler.train_steps).contains(&steps) {
+        let most = sampler.train_steps;
+        return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
+    }
+    let guidance = settings.guidance.unwrap_or(sampler.guidance);
+    if !(0.0..=100.0).contains(&guidance) {
+        return wrong(format!("a guidance of {guidance} is out of range"), "give 0 to 100".into());
+    }
+    if settings.head_speed.is_some_and(|speed| !(0.0..=90.0).contains(&speed)) {
+        let mend = "give 0 to 90 degrees a frame; this network learnt 0 to 1.6 or so".into();
+        return wrong(format!("a head speed of {:?} is out of range", settings.head_speed), mend);
+    }
+    Ok(Sampling::new(sampler, steps, guidance))
+}
+
 /// The detector that the pack's manifest lists, if it does; this network needs no recogniser.
-fn faces(pack: &Pack) -> Result<FaceAnalysis> {
+pub(crate) fn faces(pack: &Pack) -> Result<FaceAnalysis> {
     let names = pack.manifest.checksums.keys().map(String::as_str);
     let FaceFiles { detector, .. } = FaceFiles::listed(&pack.dir, names);
     if let Some(name) = detector.as_ref().and_then(|(_, path)| path.file_name()?.to_str()) {
         pack.check(name)?;
     }
     FaceAnalysis::open(&FaceFiles { detector, recogniser: None })
+}
+
+/// The sizes of a pack's network.
+pub(crate) fn shape(manifest: &Manifest) -> ModelShape {
+    let size = manifest.latent_size();
+    ModelShape {
+        clip_frames: manifest.temporal.clip_frames as u32,
+        motion_frames: manifest.temporal.motion_frames as u32,
+        audio_margin: manifest.audio_layers.window as u32,
+        feature_width: manifest.audio.features,
+        image_size: manifest.picture.size as u32,
+        latent: [manifest.vae.latent_channels, size, size],
+    }
 }
 
 impl Model for EmoModel {
@@ -96,15 +117,7 @@ impl Model for EmoModel {
     }
 
     fn shape(&self) -> ModelShape {
-        let (manifest, size) = (&self.manifest, self.manifest.latent_size());
-        ModelShape {
-            clip_frames: manifest.temporal.clip_frames as u32,
-            motion_frames: manifest.temporal.motion_frames as u32,
-            audio_margin: manifest.audio_layers.window as u32,
-            feature_width: manifest.audio.features,
-            image_size: manifest.picture.size as u32,
-            latent: [manifest.vae.latent_channels, size, size],
-        }
+        shape(&self.manifest)
     }
 
     fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {

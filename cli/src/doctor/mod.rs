@@ -1,10 +1,12 @@
 //! `emofarm doctor`: what is there, what is missing, and how to mend it.
 
+mod farm;
+
 use std::path::Path;
 
 use shared::Result;
 
-use crate::{exit, settings::Settings};
+use crate::{exit, runtime, settings::Settings};
 
 /// One thing that was looked at.
 #[derive(serde::Serialize)]
@@ -13,18 +15,21 @@ struct Finding {
     name: String,
     /// Whether it is as it should be.
     ok: bool,
+    /// Whether it is a service that cannot be reached.
+    unreachable: bool,
     /// What was found.
     found: String,
     /// What to do, where something is wrong.
     mend: Option<String>,
 }
 
-/// Looks at everything; exit code 0 when all is well, 1 otherwise.
+/// Looks at everything; exit code 0 when all is well, 3 when a service cannot be reached, 1 for anything else.
 pub(crate) fn run(settings: &Settings, json: bool) -> u8 {
     let mut findings = versions();
     findings.extend(codecs());
     findings.push(stores(&settings.data_dir));
     findings.extend(packs(settings));
+    findings.extend(services(settings));
     let ok = findings.iter().all(|finding| finding.ok);
     if json {
         say!("{:#}", serde_json::json!({ "ok": ok, "findings": findings }));
@@ -36,15 +41,26 @@ pub(crate) fn run(settings: &Settings, json: bool) -> u8 {
             }
         }
     }
-    if ok { exit::DONE } else { exit::FAILED }
+    match ok {
+        true => exit::DONE,
+        false if findings.iter().any(|finding| finding.unreachable) => exit::UNREACHABLE,
+        false => exit::FAILED,
+    }
+}
+
+fn services(settings: &Settings) -> Vec<Finding> {
+    match runtime::client(async { Ok(farm::services(settings).await) }) {
+        Ok(findings) => findings,
+        Err(error) => vec![bad("services", error.message(), "free some memory and threads of this machine")],
+    }
 }
 
 fn good(name: impl Into<String>, found: impl Into<String>) -> Finding {
-    Finding { name: name.into(), ok: true, found: found.into(), mend: None }
+    Finding { name: name.into(), ok: true, unreachable: false, found: found.into(), mend: None }
 }
 
 fn bad(name: impl Into<String>, found: impl Into<String>, mend: impl Into<String>) -> Finding {
-    Finding { name: name.into(), ok: false, found: found.into(), mend: Some(mend.into()) }
+    Finding { name: name.into(), ok: false, unreachable: false, found: found.into(), mend: Some(mend.into()) }
 }
 
 fn versions() -> Vec<Finding> {

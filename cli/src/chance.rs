@@ -1,0 +1,14 @@
+//! Random marks; nothing that they are used for changes a picture.
+
+use shared::{Error, Result};
+
+/// A mark that nobody else has: 32 hexadecimal digits.
+///
+/// # Errors
+/// When the machine gives no random bytes.
+pub(crate) fn key() -> Result<String> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|e| Error::world("the machine gives no random bytes").from_source(e.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

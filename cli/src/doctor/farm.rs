@@ -1,0 +1,78 @@
+//! The services of a farm: each asked by itself, so that each that is down is named.
+
+use std::time::Duration;
+
+use shared::{Error, Result, error::Cause};
+
+use super::{Finding, good};
+use crate::{client::Api, settings::Settings};
+
+/// How long a service may take to answer.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Looks at the services that the settings name. A house without URLs has none.
+pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
+    let urls = match settings.urls() {
+        Ok(urls) => urls,
+        Err(error) => return vec![found("stores", Err(error))],
+    };
+    let mut findings = Vec::new();
+    if !settings.ledger_url.is_empty() {
+        let ledger = within(async { stores::open_ledger(&urls.ledger).await?.ping().await }).await;
+        findings.push(found("ledger", ledger.map(|()| shown(&urls.ledger))));
+    }
+    if urls.queue != "memory:" {
+        let queue = within(async { stores::open_queue(&urls.queue)?.ping().await }).await;
+        findings.push(found("queue", queue.map(|()| shown(&urls.queue))));
+    }
+    if !settings.blobs_url.is_empty() {
+        let blobs = within(async { stores::open_blobs(&urls.blobs).await?.ping().await }).await;
+        findings.push(found("blob store", blobs.map(|()| shown(&urls.blobs))));
+    }
+    if settings.has_api() {
+        let api = async {
+            let api = Api::new(settings)?;
+            api.ready().await.map(|()| api.place())
+        };
+        findings.push(found("API", api.await));
+    }
+    findings
+}
+
+async fn within(ask: impl Future<Output = Result<()>>) -> Result<()> {
+    tokio::time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| {
+        Err(Error::unreachable(format!("it did not answer within {} s", PATIENCE.as_secs()))
+            .mend("see that it runs, and that its address is right"))
+    })
+}
+
+fn found(name: &str, answer: Result<String>) -> Finding {
+    match answer {
+        Ok(place) => good(name, format!("{place} answers")),
+        Err(error) => Finding {
+            name: name.to_owned(),
+            ok: false,
+            unreachable: error.cause() == Cause::Unreachable,
+            found: shared::log::redacted(error.message()),
+            mend: Some(error.mending().unwrap_or("see that it runs, and that its address is right").to_owned()),
+        },
+    }
+}
+
+/// A URL as it may be shown.
+fn shown(url: &str) -> String {
+    shared::log::redacted(url.split('?').next().unwrap_or(url))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_down_is_told_apart_from_what_is_wrong() {
+        let down = found("ledger", Err(Error::unreachable("postgres://farm@db does not answer")));
+        let wrong = found("queue", Err(Error::order("no queue is known for \"x\"")));
+        assert!(down.unreachable && !wrong.unreachable && !down.ok && !wrong.ok);
+        assert_eq!(shown("postgres://farm:secret@db/farm?connections=3"), "postgres://farm:***@db/farm");
+    }
+}

@@ -1,0 +1,134 @@
+//! Those who take tasks: `emofarm worker` and `emofarm stitcher`.
+
+use std::sync::Arc;
+
+use diffusion::Installed;
+use shared::{
+    Error, Result,
+    ports::{Packs as _, Stores},
+    task::Lane,
+};
+use worker::Shelf;
+
+use super::{Post, drain::Loops, health::Health, name, scratch::Scratch};
+use crate::{
+    args::roles::{HandArgs, StitcherArgs, WorkerArgs},
+    settings::Settings,
+};
+
+/// `emofarm worker`: the lane of the network.
+pub(crate) fn worker(args: &WorkerArgs, settings: &Settings) -> Result<u8> {
+    let mut settings = with(settings, &args.hand);
+    settings.gpu_memory = args.gpu_memory.unwrap_or(settings.gpu_memory);
+    if let Some(device) = &args.device {
+        settings.device.clone_from(device);
+    }
+    check_device(&settings.device)?;
+    super::run(&settings, |post| alone(post, "worker", Lane::Render))
+}
+
+/// `emofarm stitcher`: the lane of parts and films.
+pub(crate) fn stitcher(args: &StitcherArgs, settings: &Settings) -> Result<u8> {
+    // What a stitcher takes needs no GPU, whatever the machine has.
+    let settings = Settings { gpu_memory: 0, ..with(settings, &args.hand) };
+    super::run(&settings, |post| alone(post, "stitcher", Lane::Stitch))
+}
+
+fn with(settings: &Settings, args: &HandArgs) -> Settings {
+    let mut settings = settings.clone();
+    if !args.pools.is_empty() {
+        settings.pools = args.pools.iter().map(|pool| pool.as_str()).collect::<Vec<_>>().join(",");
+    }
+    if let Some(address) = args.health {
+        settings.health = address.to_string();
+    }
+    settings
+}
+
+/// This build computes on the CPU; whoever counts on a GPU is told at once and not by slow films.
+fn check_device(device: &str) -> Result<()> {
+    match device {
+        "auto" | "cpu" => Ok(()),
+        other => Err(Error::order(format!("this build cannot compute on \"{other}\"")).mend("give cpu, or auto")),
+    }
+}
+
+/// A process with one lane.
+async fn alone(post: Post, role: &'static str, lane: Lane) -> Result<()> {
+    let mut loops = Loops::new(&post.cancel);
+    let health = Health::start(post.settings.health()?, &mut loops).await?;
+    health.waits_for("waiting for the stores");
+    let stores = post.stores(role).await?;
+    let shelf = shelf(&post.settings);
+    health.waits_for("loading the model");
+    warm(&post, &shelf).await?;
+    health.watch(stores.clone(), &mut loops);
+    start(&post, &stores, &shelf, lane, role, &mut loops)?;
+    tracing::info!(pools = post.settings.pools, gpu_memory = post.settings.gpu_memory, "the {role} works");
+    loops.run().await
+}
+
+/// Reads the usual pack before the first task asks for it. A worker whose usual pack is not there can serve jobs of others.
+async fn warm(post: &Post, shelf: &Arc<Shelf>) -> Result<()> {
+    let (packs, name) = (Arc::clone(shelf), post.settings.model.clone());
+    let started = std::time::Instant::now();
+    let load =
+        tokio::task::spawn_blocking(move || packs.card(&name).and_then(|card| packs.load(&card.name, &card.digest)));
+    tokio::select! {
+        () = post.cancel.cancelled() => Err(Error::stopped()),
+        loaded = load => match loaded.map_err(|e| Error::world("loading the model broke").from_source(e))? {
+            Ok(model) => {
+                tracing::info!(model = model.name(), seconds = started.elapsed().as_secs_f64(), "the model is loaded");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the model of the setting \"model\" cannot be loaded; jobs of other packs can be served");
+                Ok(())
+            }
+        },
+    }
+}
+
+/// Starts one who takes tasks of `lane`.
+///
+/// # Errors
+/// When there is no place for work in progress.
+pub(super) fn start(
+    post: &Post,
+    stores: &Stores,
+    shelf: &Arc<Shelf>,
+    lane: Lane,
+    role: &'static str,
+    loops: &mut Loops,
+) -> Result<()> {
+    let id = name::worker(lane)?;
+    let scratch = Scratch::new(&post.settings.data_dir.join("scratch"), &id.0)?;
+    let settings = worker::Settings {
+        host: name::host(),
+        device: diffusion::device_name(),
+        ..worker::Settings::new(id, post.settings.reach(&[lane])?, scratch.dir())
+    };
+    let worker = worker::Worker::new(worker::Ports::of(stores, post.clock.clone()), Arc::clone(shelf), settings);
+    loops.start(role, |cancel| async move {
+        let ended = worker.run(cancel).await;
+        drop(scratch);
+        ended
+    });
+    Ok(())
+}
+
+/// The models that the workers of this process share: the one at hand, and the one before it.
+pub(super) fn shelf(settings: &Settings) -> Arc<Shelf> {
+    Arc::new(Shelf::new(Arc::new(Installed::new(settings.search_path())), 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn devices_that_this_build_lacks_are_refused() {
+        assert!(check_device("auto").is_ok() && check_device("cpu").is_ok());
+        assert!(check_device("cuda:0").unwrap_err().to_string().contains("cuda:0"));
+    }
+}

@@ -18,15 +18,15 @@ pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     if !settings.ledger_url.is_empty() {
-        let ledger = within(async { stores::open_ledger(&urls.ledger).await?.ping().await }).await;
+        let ledger = within(&urls.ledger, async { stores::open_ledger(&urls.ledger).await?.ping().await }).await;
         findings.push(found("ledger", ledger.map(|()| shown(&urls.ledger))));
     }
     if urls.queue != "memory:" {
-        let queue = within(async { stores::open_queue(&urls.queue)?.ping().await }).await;
+        let queue = within(&urls.queue, async { stores::open_queue(&urls.queue)?.ping().await }).await;
         findings.push(found("queue", queue.map(|()| shown(&urls.queue))));
     }
     if !settings.blobs_url.is_empty() {
-        let blobs = within(async { stores::open_blobs(&urls.blobs).await?.ping().await }).await;
+        let blobs = within(&urls.blobs, async { stores::open_blobs(&urls.blobs).await?.ping().await }).await;
         findings.push(found("blob store", blobs.map(|()| shown(&urls.blobs))));
     }
     if settings.has_api() {
@@ -39,9 +39,9 @@ pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-async fn within(ask: impl Future<Output = Result<()>>) -> Result<()> {
+async fn within(url: &str, ask: impl Future<Output = Result<()>>) -> Result<()> {
     tokio::time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| {
-        Err(Error::unreachable(format!("it did not answer within {} s", PATIENCE.as_secs()))
+        Err(Error::unreachable(format!("{} did not answer within {} s", shown(url), PATIENCE.as_secs()))
             .mend("see that it runs, and that its address is right"))
     })
 }

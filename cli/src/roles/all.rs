@@ -11,20 +11,20 @@ pub(crate) fn run(args: &AllArgs, settings: &Settings) -> Result<u8> {
     if let Some(address) = args.listen {
         settings.listen = address.to_string();
     }
-    let hands = [(Lane::Render, "worker", args.workers), (Lane::Stitch, "stitcher", args.stitchers)];
+    let hands = [(Lane::Render, args.workers), (Lane::Stitch, args.stitchers)];
     roles::run(&settings, move |post| work(post, hands))
 }
 
-async fn work(post: Post, hands: [(Lane, &'static str, u32); 2]) -> Result<()> {
+async fn work(post: Post, hands: [(Lane, u32); 2]) -> Result<()> {
     let listener = bind("listen", post.settings.listen()?).await?;
     post.migrated("farm").await?;
     let stores = post.stores("farm").await?;
     let shelf = crew::shelf(&post.settings);
     let mut loops = Loops::new(&post.cancel);
     let address = coordinator::start(&post, &stores, shelf.clone(), listener, &mut loops).await?;
-    for (lane, role, number) in hands {
+    for (lane, number) in hands {
         for _ in 0..number {
-            crew::start(&post, &stores, &shelf, lane, role, &mut loops)?;
+            crew::start(&post, &stores, &shelf, lane, false, &mut loops)?;
         }
     }
     note(format_args!("the farm works: emofarm --api http://{address} submit PORTRAIT AUDIO --wait -o FILM.mp4"));

@@ -24,14 +24,14 @@ pub(crate) fn worker(args: &WorkerArgs, settings: &Settings) -> Result<u8> {
         settings.device.clone_from(device);
     }
     check_device(&settings.device)?;
-    super::run(&settings, |post| alone(post, "worker", Lane::Render))
+    super::run(&settings, |post| alone(post, Lane::Render))
 }
 
 /// `emofarm stitcher`: the lane of parts and films.
 pub(crate) fn stitcher(args: &StitcherArgs, settings: &Settings) -> Result<u8> {
     // What a stitcher takes needs no GPU, whatever the machine has.
     let settings = Settings { gpu_memory: 0, ..with(settings, &args.hand) };
-    super::run(&settings, |post| alone(post, "stitcher", Lane::Stitch))
+    super::run(&settings, |post| alone(post, Lane::Stitch))
 }
 
 fn with(settings: &Settings, args: &HandArgs) -> Settings {
@@ -54,7 +54,8 @@ fn check_device(device: &str) -> Result<()> {
 }
 
 /// A process with one lane.
-async fn alone(post: Post, role: &'static str, lane: Lane) -> Result<()> {
+async fn alone(post: Post, lane: Lane) -> Result<()> {
+    let role = role(lane);
     let mut loops = Loops::new(&post.cancel);
     let health = Health::start(post.settings.health()?, &mut loops).await?;
     health.waits_for("waiting for the stores");
@@ -63,7 +64,7 @@ async fn alone(post: Post, role: &'static str, lane: Lane) -> Result<()> {
     health.waits_for("loading the model");
     warm(&post, &shelf).await?;
     health.watch(stores.clone(), &mut loops);
-    start(&post, &stores, &shelf, lane, role, &mut loops)?;
+    start(&post, &stores, &shelf, lane, true, &mut loops)?;
     tracing::info!(pools = post.settings.pools, gpu_memory = post.settings.gpu_memory, "the {role} works");
     loops.run().await
 }
@@ -89,7 +90,7 @@ async fn warm(post: &Post, shelf: &Arc<Shelf>) -> Result<()> {
     }
 }
 
-/// Starts one who takes tasks of `lane`.
+/// Starts one who takes tasks of `lane`. When an operator drains it, the process ends with it if it is `alone` there.
 ///
 /// # Errors
 /// When there is no place for work in progress.
@@ -98,9 +99,10 @@ pub(super) fn start(
     stores: &Stores,
     shelf: &Arc<Shelf>,
     lane: Lane,
-    role: &'static str,
+    alone: bool,
     loops: &mut Loops,
 ) -> Result<()> {
+    let role = role(lane);
     let id = name::worker(lane)?;
     let scratch = Scratch::new(&post.settings.data_dir.join("scratch"), &id.0)?;
     let settings = worker::Settings {
@@ -109,12 +111,24 @@ pub(super) fn start(
         ..worker::Settings::new(id, post.settings.reach(&[lane])?, scratch.dir())
     };
     let worker = worker::Worker::new(worker::Ports::of(stores, post.clock.clone()), Arc::clone(shelf), settings);
-    loops.start(role, |cancel| async move {
-        let ended = worker.run(cancel).await;
+    loops.start(role, move |cancel| async move {
+        let ended = worker.run(cancel.clone()).await;
         drop(scratch);
+        if !alone && ended.is_ok() && !cancel.is_cancelled() {
+            tracing::info!("the {role} was drained; the others of this process go on");
+            cancel.cancelled().await;
+        }
         ended
     });
     Ok(())
+}
+
+/// Who takes tasks of a lane.
+fn role(lane: Lane) -> &'static str {
+    match lane {
+        Lane::Render => "worker",
+        Lane::Stitch => "stitcher",
+    }
 }
 
 /// The models that the workers of this process share: the one at hand, and the one before it.

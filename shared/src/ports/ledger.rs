@@ -122,13 +122,16 @@ pub struct Patience {
     pub workers: u32,
     /// Failures in all, for a house with fewer workers than that.
     pub failures: u32,
+    /// Workers that may be lost with it. A worker that is killed says little about the task that it had, so there may be
+    /// many; a task that takes every worker down with it must end all the same.
+    pub losses: u32,
 }
 
 impl Patience {
     /// One process is the whole house: three failures.
-    pub const EMBEDDED: Self = Self { workers: 3, failures: MOST_FAILURES };
-    /// A farm: three different workers, or six failures where there are not so many.
-    pub const FARM: Self = Self { workers: 3, failures: 6 };
+    pub const EMBEDDED: Self = Self { workers: 3, failures: MOST_FAILURES, losses: MOST_FAILURES };
+    /// A farm: three different workers, or six failures where there are not so many; twenty lost workers.
+    pub const FARM: Self = Self { workers: 3, failures: 6, losses: 20 };
 }
 
 /// Keeps jobs and tasks. Every method is one transaction; every change of a task follows

@@ -51,7 +51,7 @@ impl Live {
         let Stores { ledger, queue, .. } = self.stores.clone();
         let sweep = Sweep::new(ledger, queue, Arc::new(SystemClock)).seeded(seed);
         let sweep =
-            sweep.paced(Pace::new(Duration::from_millis(300), seed)).patient(Patience { workers: 99, failures: 99 });
+            sweep.paced(Pace::new(Duration::from_millis(300), seed)).patient(Patience { workers: 99, failures: 99, losses: 99 });
         let cancel = self.cancel.clone();
         self.roles.spawn(async move { sweep.run(cancel).await.unwrap() });
     }
@@ -59,7 +59,7 @@ impl Live {
     /// Settings of a worker that does everything.
     pub(crate) fn settings(&self, name: &str) -> Settings {
         let settings = Settings::new(WorkerId(name.into()), Reach::plain(&Lane::ALL), self.scratch(name));
-        let patience = Patience { workers: 99, failures: 99 };
+        let patience = Patience { workers: 99, failures: 99, losses: 99 };
         Settings { term: TERM, period: Duration::from_millis(300), patience, set_aside_after: None, ..settings }
     }
 

@@ -95,7 +95,13 @@ impl Failure<'_> {
     ) -> Result<(TaskState, Vec<News>)> {
         let (key, failures) = (&held.key, held.failures + 1);
         let wrong = self.error.verdict() == Verdict::Fail;
-        let final_one = wrong || gives_up(self.error, patience, failures, workers(db, held).await?);
+        let final_one = wrong
+            || if self.outcome == Outcome::Lost {
+                failures >= patience.losses
+            } else {
+                let Faults { workers, faults } = faults(db, held).await?;
+                gives_up(self.error, patience, faults, workers)
+            };
         let text = match (final_one, self.outcome) {
             (true, Outcome::Lost | Outcome::Stuck) => format!("{} in attempt after attempt", self.error),
             _ => self.error.to_string(),
@@ -116,19 +122,28 @@ impl Failure<'_> {
     }
 }
 
-/// On how many different workers the task failed, with the one that holds it.
-async fn workers(db: &mut Connection, held: &Held) -> Result<u32> {
+/// What went wrong with a task, lost workers not counted.
+struct Faults {
+    /// Different workers that it failed or stood still on.
+    workers: u32,
+    /// Attempts that failed or stood still.
+    faults: u32,
+}
+
+/// The faults of a task, with the one that ends the attempt at hand.
+async fn faults(db: &mut Connection, held: &Held) -> Result<Faults> {
     let found = sqlx::query(
-        "SELECT COUNT(DISTINCT attempts.worker) AS workers FROM attempts
-         JOIN tasks ON tasks.job = attempts.job AND tasks.id = attempts.task
-         WHERE attempts.job = $1 AND attempts.task = $2 AND attempts.attempt > tasks.forgiven AND attempts.worker <> $3
-           AND attempts.outcome IN ('failed', 'lost', 'stuck')",
+        "SELECT COUNT(*) AS faults, COUNT(DISTINCT CASE WHEN attempts.worker <> $3 THEN attempts.worker END) AS workers
+         FROM attempts JOIN tasks ON tasks.job = attempts.job AND tasks.id = attempts.task
+         WHERE attempts.job = $1 AND attempts.task = $2 AND attempts.attempt > tasks.forgiven
+           AND attempts.outcome IN ('failed', 'stuck')",
     )
     .bind(held.key.job.as_str())
     .bind(held.key.task.as_str())
     .bind(&held.worker)
     .fetch_one(db)
     .await
-    .map_err(fault::on("count the workers that failed a task", "attempts", &held.key))?;
-    Ok(1 + Named { table: "attempts", name: &held.key, row: &found }.number::<u32>("workers")?)
+    .map_err(fault::on("count the failures of a task", "attempts", &held.key))?;
+    let row = Named { table: "attempts", name: &held.key, row: &found };
+    Ok(Faults { workers: 1 + row.number::<u32>("workers")?, faults: 1 + row.number::<u32>("faults")? })
 }

@@ -55,35 +55,7 @@ impl HalloModel {
     }
 
     fn manner(&self, settings: &Settings) -> Result<Manner> {
-        settings.refuse_foreign(&self.name, &SETTINGS)?;
-        let (sampler, branches) = (&self.config.sampler, self.config.branches);
-        let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
-        let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
-        if !(1..=sampler.train_steps).contains(&steps) {
-            let most = sampler.train_steps;
-            return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
-        }
-        let guidance = settings.guidance.unwrap_or(sampler.guidance);
-        let branches = Branches {
-            pose: settings.pose_weight.unwrap_or(branches.pose),
-            face: settings.face_weight.unwrap_or(branches.face),
-            lip: settings.lip_weight.unwrap_or(branches.lip),
-        };
-        let strengths = [
-            ("guidance", guidance),
-            ("pose weight", branches.pose),
-            ("face weight", branches.face),
-            ("lip weight", branches.lip),
-        ];
-        if let Some((name, value)) = strengths.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
-            return wrong(format!("a {name} of {value} is out of range"), "give 0 to 100".into());
-        }
-        Ok(Manner {
-            sampling: Sampling::of_velocity(sampler.into(), steps, guidance),
-            reading: settings.reference.unwrap_or_default(),
-            handoff: settings.handoff.unwrap_or_default(),
-            branches,
-        })
+        manner(&self.name, &self.config, settings)
     }
 
     fn make(&self, portrait: &Portrait, settings: &Settings) -> Result<Prepared> {
@@ -101,6 +73,42 @@ impl HalloModel {
         };
         make().map_err(failed)
     }
+}
+
+/// How a film is drawn with the network of `config`, of a pack called `name`; no weights are needed to say so.
+///
+/// # Errors
+/// Names the setting that this network does not have, or that is out of range.
+pub(crate) fn manner(name: &str, config: &HalloConfig, settings: &Settings) -> Result<Manner> {
+    settings.refuse_foreign(name, &SETTINGS)?;
+    let (sampler, branches) = (&config.sampler, config.branches);
+    let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
+    let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
+    if !(1..=sampler.train_steps).contains(&steps) {
+        let most = sampler.train_steps;
+        return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
+    }
+    let guidance = settings.guidance.unwrap_or(sampler.guidance);
+    let branches = Branches {
+        pose: settings.pose_weight.unwrap_or(branches.pose),
+        face: settings.face_weight.unwrap_or(branches.face),
+        lip: settings.lip_weight.unwrap_or(branches.lip),
+    };
+    let strengths = [
+        ("guidance", guidance),
+        ("pose weight", branches.pose),
+        ("face weight", branches.face),
+        ("lip weight", branches.lip),
+    ];
+    if let Some((name, value)) = strengths.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
+        return wrong(format!("a {name} of {value} is out of range"), "give 0 to 100".into());
+    }
+    Ok(Manner {
+        sampling: Sampling::of_velocity(sampler.into(), steps, guidance),
+        reading: settings.reference.unwrap_or_default(),
+        handoff: settings.handoff.unwrap_or_default(),
+        branches,
+    })
 }
 
 /// The files of `pack` that are for faces.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::ports::{Job, Progress};
 use utoipa::ToSchema;
 
-use super::{estimate::EstimateBody, order::PictureBody};
+use super::{estimate::EstimateBody, picture::PictureBody};
 use crate::{eta::Eta, rfc3339};
 
 /// A job.

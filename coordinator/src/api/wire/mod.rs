@@ -4,6 +4,7 @@ pub(crate) mod crew;
 pub(crate) mod estimate;
 pub(crate) mod job;
 pub(crate) mod order;
+pub(crate) mod picture;
 pub(crate) mod records;
 pub(crate) mod tenant;
 

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    FaceBox, Fps, Name, Priority, Terms,
-    job::Settings as PictureSettings,
+    Fps, Name, Priority, Terms,
     terms::{Consent, ConsentKind, Webhook},
 };
 use utoipa::ToSchema;
 
+use super::picture::PictureBody;
 use crate::{
     Wishes,
     api::{
@@ -75,29 +75,6 @@ pub(crate) struct Source {
     pub(crate) uri: String,
     /// SHA-256 of the file in hexadecimal; a file with another one is refused.
     pub(crate) sha256: Option<String>,
-}
-
-/// What shapes the picture; what is absent is the model pack's default.
-#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct PictureBody {
-    /// Denoising steps, 1 to 1000.
-    pub(crate) steps: Option<u32>,
-    /// Guidance scale on audio; 1 switches guidance off.
-    pub(crate) guidance: Option<f32>,
-    /// Head rotation in degrees per frame.
-    pub(crate) head_speed: Option<f32>,
-    /// The face in the upright portrait, in pixels: `x,y,w,h`.
-    #[schema(example = "120,80,300,360")]
-    pub(crate) face: Option<String>,
-    /// Edge of the film in pixels, an even number from 64 to 4096.
-    pub(crate) size: Option<u32>,
-    /// The region of the face in the upright portrait, in place of the expanded face box: `x,y,w,h`.
-    pub(crate) mask_face: Option<String>,
-    /// The region of the lips in the upright portrait: `x,y,w,h`.
-    pub(crate) mask_lip: Option<String>,
-    /// The region of the face over the face box, along an edge.
-    pub(crate) face_expand: Option<f32>,
 }
 
 /// A priority, by name or number.
@@ -243,40 +220,6 @@ fn check_labels(labels: &BTreeMap<String, String>) -> Answer<()> {
         None => Ok(()),
         Some((name, _)) => Err(Problem::field("labels", format!("the label \"{name}\" or its value is not allowed"))
             .mend("use 1 to 100 characters without \":\" and \",\"")),
-    }
-}
-
-impl PictureBody {
-    fn read(&self) -> Answer<PictureSettings> {
-        let region = |field: &str, text: &Option<String>| {
-            let region = text.as_ref().map(|text| text.parse::<FaceBox>()).transpose();
-            region.map_err(|error| Problem::of_field(field, &error))
-        };
-        let Self { steps, guidance, head_speed, size, face_expand, .. } = *self;
-        let face = region("settings.face", &self.face)?;
-        let mask_face = region("settings.mask_face", &self.mask_face)?;
-        let mask_lip = region("settings.mask_lip", &self.mask_lip)?;
-        // Key points are found by the model's detector, never given.
-        Ok(PictureSettings {
-            steps,
-            guidance,
-            head_speed,
-            face,
-            size,
-            key_points: None,
-            mask_face,
-            mask_lip,
-            face_expand,
-        })
-    }
-
-    /// The settings of an order, as they took effect.
-    pub(crate) fn of(settings: &PictureSettings) -> Self {
-        let PictureSettings { steps, guidance, head_speed, face, size, mask_face, mask_lip, face_expand, .. } =
-            *settings;
-        let [face, mask_face, mask_lip] =
-            [face, mask_face, mask_lip].map(|region| region.map(|FaceBox { x, y, w, h }| format!("{x},{y},{w},{h}")));
-        Self { steps, guidance, head_speed, face, size, mask_face, mask_lip, face_expand }
     }
 }
 

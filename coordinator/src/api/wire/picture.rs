@@ -1,0 +1,164 @@
+//! What shapes the picture, as a client writes it.
+
+use shared::{
+    FaceBox,
+    job::{MotionHandoff, ReferenceReading, Settings},
+};
+use utoipa::ToSchema;
+
+use crate::api::problem::{Answer, Problem};
+
+/// What shapes the picture; what is absent is the model pack's default. A setting that the model does not have is refused.
+#[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct PictureBody {
+    /// Denoising steps, 1 to 1000.
+    pub(crate) steps: Option<u32>,
+    /// Guidance scale on audio; 1 switches guidance off.
+    pub(crate) guidance: Option<f32>,
+    /// Head rotation in degrees per frame.
+    pub(crate) head_speed: Option<f32>,
+    /// The face in the upright portrait, in pixels: `x,y,w,h`.
+    #[schema(example = "120,80,300,360")]
+    pub(crate) face: Option<String>,
+    /// Edge of the film in pixels, an even number from 64 to 4096.
+    pub(crate) size: Option<u32>,
+    /// The region of the face in the upright portrait, in place of the expanded face box: `x,y,w,h`.
+    pub(crate) mask_face: Option<String>,
+    /// The region of the lips in the upright portrait: `x,y,w,h`.
+    pub(crate) mask_lip: Option<String>,
+    /// The region of the face over the face box, along an edge.
+    pub(crate) face_expand: Option<f32>,
+    /// Which reference features each frame reads.
+    pub(crate) reference: Option<ReferenceBody>,
+    /// How motion frames go from clip to clip.
+    pub(crate) handoff: Option<HandoffBody>,
+    /// Strength of the audio branch of the whole picture, 0 to 100.
+    pub(crate) pose_weight: Option<f32>,
+    /// Strength of the audio branch of the face, 0 to 100.
+    pub(crate) face_weight: Option<f32>,
+    /// Strength of the audio branch of the lips, 0 to 100.
+    pub(crate) lip_weight: Option<f32>,
+}
+
+/// Which reference features each frame reads.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ReferenceBody {
+    /// As the published program does.
+    Published,
+    /// As it was meant.
+    Corrected,
+}
+
+/// How motion frames go from clip to clip.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum HandoffBody {
+    /// Decoded to pixels and encoded again.
+    Pixels,
+    /// As latents, untouched.
+    Latents,
+}
+
+impl PictureBody {
+    /// Reads every field.
+    pub(crate) fn read(&self) -> Answer<Settings> {
+        let region = |field: &str, text: &Option<String>| {
+            let region = text.as_ref().map(|text| text.parse::<FaceBox>()).transpose();
+            region.map_err(|error| Problem::of_field(field, &error))
+        };
+        let Self { steps, guidance, head_speed, size, face_expand, .. } = *self;
+        let Self { reference, handoff, pose_weight, face_weight, lip_weight, .. } = *self;
+        Ok(Settings {
+            steps,
+            guidance,
+            head_speed,
+            face: region("settings.face", &self.face)?,
+            size,
+            // Key points are found by the model's detector, never given.
+            key_points: None,
+            mask_face: region("settings.mask_face", &self.mask_face)?,
+            mask_lip: region("settings.mask_lip", &self.mask_lip)?,
+            face_expand,
+            reference: reference.map(ReferenceBody::reading),
+            handoff: handoff.map(HandoffBody::handoff),
+            pose_weight,
+            face_weight,
+            lip_weight,
+        })
+    }
+
+    /// The settings of an order, as they took effect.
+    pub(crate) fn of(settings: &Settings) -> Self {
+        let Settings { steps, guidance, head_speed, face, size, mask_face, mask_lip, face_expand, .. } = *settings;
+        let Settings { reference, handoff, pose_weight, face_weight, lip_weight, .. } = *settings;
+        let [face, mask_face, mask_lip] =
+            [face, mask_face, mask_lip].map(|region| region.map(|FaceBox { x, y, w, h }| format!("{x},{y},{w},{h}")));
+        Self {
+            steps,
+            guidance,
+            head_speed,
+            face,
+            size,
+            mask_face,
+            mask_lip,
+            face_expand,
+            reference: reference.map(ReferenceBody::of),
+            handoff: handoff.map(HandoffBody::of),
+            pose_weight,
+            face_weight,
+            lip_weight,
+        }
+    }
+}
+
+impl ReferenceBody {
+    fn reading(self) -> ReferenceReading {
+        match self {
+            Self::Published => ReferenceReading::Published,
+            Self::Corrected => ReferenceReading::Corrected,
+        }
+    }
+
+    fn of(reading: ReferenceReading) -> Self {
+        match reading {
+            ReferenceReading::Published => Self::Published,
+            ReferenceReading::Corrected => Self::Corrected,
+        }
+    }
+}
+
+impl HandoffBody {
+    fn handoff(self) -> MotionHandoff {
+        match self {
+            Self::Pixels => MotionHandoff::Pixels,
+            Self::Latents => MotionHandoff::Latents,
+        }
+    }
+
+    fn of(handoff: MotionHandoff) -> Self {
+        match handoff {
+            MotionHandoff::Pixels => Self::Pixels,
+            MotionHandoff::Latents => Self::Latents,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_what_took_effect() {
+        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5}"#;
+        let settings = serde_json::from_str::<PictureBody>(text).unwrap().read().ok().unwrap();
+        assert_eq!(
+            (settings.reference, settings.handoff),
+            (Some(ReferenceReading::Corrected), Some(MotionHandoff::Latents))
+        );
+        let back = PictureBody::of(&settings).read().ok().unwrap();
+        assert_eq!(back, settings);
+        assert!(serde_json::from_str::<PictureBody>(r#"{"handoff":"wire"}"#).is_err());
+    }
+}

@@ -20,9 +20,11 @@ ALTER TABLE tasks ADD COLUMN submitted BIGINT NOT NULL DEFAULT 0; -- when its jo
 ALTER TABLE tasks ADD COLUMN rest BIGINT NOT NULL DEFAULT 0; -- frames on the longest path to the film
 ALTER TABLE tasks ADD COLUMN size BIGINT NOT NULL DEFAULT 0; -- frames that it works on
 ALTER TABLE tasks ADD COLUMN priority BIGINT NOT NULL DEFAULT 50; -- its job's, from when it is ready
+ALTER TABLE tasks ADD COLUMN lacks BIGINT NOT NULL DEFAULT 0; -- needs that are not done yet
 ALTER TABLE tasks ADD COLUMN held BOOLEAN NOT NULL DEFAULT FALSE; -- whether its job is held, from when it is ready
 ALTER TABLE tasks ADD COLUMN readied BIGINT NOT NULL DEFAULT 0; -- when it became ready
 ALTER TABLE tasks ADD COLUMN released BIGINT NOT NULL DEFAULT 0; -- when it was released to the workers, or 0
+ALTER TABLE tasks ADD COLUMN place BIGINT NOT NULL DEFAULT 0; -- its place among those released with it
 ALTER TABLE tasks ADD COLUMN forgiven BIGINT NOT NULL DEFAULT 0; -- failures of attempts up to this one count no more
 ALTER TABLE tasks ADD COLUMN steps BIGINT NOT NULL DEFAULT 0; -- steps that the current attempt made
 ALTER TABLE tasks ADD COLUMN moved BIGINT NOT NULL DEFAULT 0; -- when it made the last of them
@@ -33,6 +35,27 @@ UPDATE jobs SET tasks = (SELECT COUNT(*) FROM tasks WHERE tasks.job = jobs.id),
     tasks_done = (SELECT COUNT(*) FROM tasks WHERE tasks.job = jobs.id AND tasks.state = 'done'),
     frames_done = COALESCE((SELECT SUM(tasks.frames) FROM tasks WHERE tasks.job = jobs.id AND tasks.state = 'done'), 0);
 
+-- Made anew without foreign keys: needs are written once, with their tasks, and a job may have a million of them. Only direct needs are
+-- counted: one that another need of the same task needs itself is done before that.
+CREATE TABLE needs_of_tasks (
+    job    TEXT    NOT NULL,
+    task   TEXT    NOT NULL,
+    need   TEXT    NOT NULL,
+    direct BOOLEAN NOT NULL,
+    PRIMARY KEY (job, task, need)
+);
+
+INSERT INTO needs_of_tasks (job, task, need, direct) SELECT job, task, need, TRUE FROM needs;
+DROP TABLE needs;
+ALTER TABLE needs_of_tasks RENAME TO needs;
+
+-- For `complete`, which asks who needs what was just made.
+CREATE INDEX needs_by_need ON needs (job, need) WHERE direct = TRUE;
+
+UPDATE tasks SET lacks = (
+    SELECT COUNT(*) FROM needs JOIN tasks AS needed ON needed.job = needs.job AND needed.id = needs.need
+    WHERE needs.job = tasks.job AND needs.task = tasks.id AND needed.state <> 'done');
+
 DROP INDEX tasks_by_state;
 
 -- For `release`: the first tasks of every tenant, whatever else waits. The last columns spare counting a look at the table.
@@ -41,7 +64,7 @@ CREATE INDEX tasks_to_release ON tasks
     WHERE state = 'ready' AND released = 0 AND held = FALSE;
 
 -- For `take`: a few more tasks than there are workers.
-CREATE INDEX tasks_to_take ON tasks (lane, pool, priority DESC, released) WHERE state = 'ready' AND released > 0;
+CREATE INDEX tasks_to_take ON tasks (lane, pool, priority DESC, released, place) WHERE state = 'ready' AND released > 0;
 
 -- For `expire` and for what is under way; the end of the lease is not in it, so that renewing writes no index.
 CREATE INDEX tasks_leased ON tasks (job) WHERE state = 'leased';
@@ -85,10 +108,11 @@ CREATE INDEX attempts_done ON attempts (kind, model, pool, ended DESC) WHERE out
 -- The id of the latest event. Whoever writes events holds this row until the end of the transaction, so that events
 -- become visible in the order of their ids.
 CREATE TABLE latest_event (
-    id BIGINT NOT NULL
+    one BIGINT NOT NULL PRIMARY KEY CHECK (one = 1), -- there is no other row
+    id  BIGINT NOT NULL
 );
 
-INSERT INTO latest_event (id) VALUES (0);
+INSERT INTO latest_event (one, id) VALUES (1, 0);
 
 CREATE TABLE events (
     id     BIGINT NOT NULL PRIMARY KEY,

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use shared::{
-    Error, Result,
+    Error, Picture, Result,
+    face::FaceSearch,
+    job::Settings,
     ports::{
         Model,
         model::{PackCard, Packs},
@@ -67,6 +69,20 @@ impl Packs for Shelf {
                 .find(|model| model.name() == name)
                 .map(|model| PackCard::of(model.as_ref()))
                 .ok_or_else(|| Error::order(format!("there is no model pack {name} here"))),
+        }
+    }
+
+    fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
+        match &self.packs {
+            Some(packs) => packs.check(pack, settings),
+            None => self.load(&pack.name, &pack.digest)?.check(settings),
+        }
+    }
+
+    fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
+        match &self.packs {
+            Some(packs) => packs.find_faces(pack, picture),
+            None => self.load(&pack.name, &pack.digest)?.find_faces(picture),
         }
     }
 

@@ -155,8 +155,9 @@ async fn tasks_attempts_and_logs_are_listed() {
 
     let log = attempts["items"][1]["log"].as_str().unwrap();
     api.get(log).await.refused(404, "not_made_yet");
-    for (piece, text) in [("log-00001.jsonl", "{\"n\":2}\n"), ("log-00000.jsonl", "{\"n\":1}\n"), ("other.bin", "x")] {
-        let key = shared::ports::BlobKey::from_text(format!("jobs/{id}/prepare/2/{piece}")).unwrap();
+    for (piece, text) in [(1, "{\"n\":2}\n"), (0, "{\"n\":1}\n")] {
+        let (job, task) = (id.parse().unwrap(), shared::TaskId::from_text("prepare"));
+        let key = shared::ports::BlobKey::log(&job, &task, 2, piece).unwrap();
         api.stores.blobs.put(&key, text.as_bytes()).await.unwrap();
     }
     assert_eq!(api.get(log).await.text(), "{\"n\":1}\n{\"n\":2}\n");

@@ -50,8 +50,11 @@ impl Live {
     pub(crate) fn coordinate(&mut self, seed: u64) {
         let Stores { ledger, queue, .. } = self.stores.clone();
         let sweep = Sweep::new(ledger, queue, Arc::new(SystemClock)).seeded(seed);
-        let sweep =
-            sweep.paced(Pace::new(Duration::from_millis(300), seed)).patient(Patience { workers: 99, failures: 99, losses: 99 });
+        let sweep = sweep.paced(Pace::new(Duration::from_millis(300), seed)).patient(Patience {
+            workers: 99,
+            failures: 99,
+            losses: 99,
+        });
         let cancel = self.cancel.clone();
         self.roles.spawn(async move { sweep.run(cancel).await.unwrap() });
     }

@@ -17,9 +17,6 @@ use crate::api::{
     problem::{Answer, Problem},
 };
 
-/// What the names of a log's pieces begin with; they are numbered, so that they sort.
-const PIECE: &str = "log-";
-
 /// Which log.
 #[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -53,8 +50,7 @@ pub(crate) async fn logs(
         return Err(Problem::new(Code::NotMadeYet, format!("there is no attempt {attempt} at {task} yet")));
     }
     let blobs = farm.stores.blobs.clone();
-    let mut pieces = blobs.list(&format!("jobs/{}/{task}/{attempt}/", job.id)).await?;
-    pieces.retain(is_log);
+    let pieces = blobs.list(&BlobKey::log_prefix(&job.id, &task, attempt)).await?;
     if pieces.is_empty() {
         let detail = format!("attempt {attempt} at {task} has kept no log");
         return Err(Problem::new(Code::NotMadeYet, detail).mend("a log is kept in pieces while the attempt goes on"));
@@ -66,8 +62,4 @@ pub(crate) async fn logs(
     });
     let body = Body::from_stream(bytes.map_err(std::io::Error::other));
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
-}
-
-fn is_log(key: &BlobKey) -> bool {
-    key.name().starts_with(PIECE)
 }

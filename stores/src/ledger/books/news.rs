@@ -26,7 +26,7 @@ pub(super) async fn tell(db: &mut Connection, news: &[News], now: Timestamp) -> 
     if news.is_empty() {
         return Ok(());
     }
-    let latest = sqlx::query("UPDATE latest_event SET id = id + $1 RETURNING id")
+    let latest = sqlx::query("UPDATE latest_event SET id = id + $1 WHERE one = 1 RETURNING id")
         .bind(news.len() as i64)
         .fetch_one(&mut *db)
         .await

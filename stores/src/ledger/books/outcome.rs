@@ -36,7 +36,7 @@ pub(super) async fn complete(db: &mut Connection, lease: &Lease, now: Timestamp)
     let held = steps::held(db, lease).await?;
     let ended = Ended { failures: held.failures, not_before: now, error: None, outcome: Outcome::Done };
     steps::end_lease(db, &held, Step::Complete, ended, now).await?;
-    let readied = readied::needs_met(db, &key.job, Some(key), now).await?;
+    let readied = readied::by(db, key, now).await?;
     if lease.node.kind == TaskKind::Film {
         let news = steps::end_job(db, &key.job, JobState::Done, None, now).await?;
         news::tell(db, news.as_slice(), now).await?;

@@ -3,51 +3,66 @@
 use shared::{JobId, TaskKey, TaskState, Timestamp, task::Step};
 
 use super::{
-    dialect::Connection,
+    dialect::{Connection, one_of},
     fault::{self, Result},
-    row, steps,
+    row::{self, Named, to_json},
+    steps,
 };
 
-/// Makes waiting tasks of a job ready when all they need is done: those that need `made`, or any.
+/// A task is done: the tasks that need it lack one need less, and those that lack none are ready.
 ///
-/// The caller holds the job's row: of two needs that are done at the same moment, the second sees the first.
-pub(super) async fn needs_met(
-    db: &mut Connection,
-    job: &JobId,
-    made: Option<&TaskKey>,
-    now: Timestamp,
-) -> Result<Vec<TaskKey>> {
-    let ready = steps::after(TaskState::Waiting, Step::NeedsMet)?.name();
-    let query = match made {
-        // Two statements, so that each is planned for what it looks for.
-        Some(_) => {
-            "UPDATE tasks SET state = $2, readied = $4, priority = (SELECT priority FROM jobs WHERE jobs.id = $1),
-                    held = (SELECT hold <> 'none' FROM jobs WHERE jobs.id = $1)
-             WHERE job = $1 AND state = 'waiting' AND id IN (SELECT task FROM needs WHERE job = $1 AND need = $3)
-               AND NOT EXISTS (
-                   SELECT 1 FROM needs JOIN tasks AS needed ON needed.job = needs.job AND needed.id = needs.need
-                   WHERE needs.job = $1 AND needs.task = tasks.id AND needed.state <> 'done')
-             RETURNING job, id"
-        }
-        None => {
-            "UPDATE tasks SET state = $2, readied = $4, priority = (SELECT priority FROM jobs WHERE jobs.id = $1),
-                    held = (SELECT hold <> 'none' FROM jobs WHERE jobs.id = $1)
-             WHERE job = $1 AND state = 'waiting' AND $3 IS NULL
-               AND NOT EXISTS (
-                   SELECT 1 FROM needs JOIN tasks AS needed ON needed.job = needs.job AND needed.id = needs.need
-                   WHERE needs.job = $1 AND needs.task = tasks.id AND needed.state <> 'done')
-             RETURNING job, id"
-        }
-    };
-    let rows = sqlx::query(query)
+/// The caller holds the job's row.
+pub(super) async fn by(db: &mut Connection, made: &TaskKey, now: Timestamp) -> Result<Vec<TaskKey>> {
+    let job = &made.job;
+    let rows = sqlx::query("SELECT task FROM needs WHERE job = $1 AND need = $2 AND direct = TRUE")
         .bind(job.as_str())
-        .bind(ready)
-        .bind(made.map(|key| key.task.as_str()))
-        .bind(now.0)
-        .fetch_all(db)
+        .bind(made.task.as_str())
+        .fetch_all(&mut *db)
         .await
-        .map_err(fault::on("ready the tasks of a job", "tasks", job))?;
-    let mut readied = rows.iter().map(row::full_key).collect::<shared::Result<Vec<_>>>()?;
+        .map_err(fault::on("look up who needs a task", "needs", made))?;
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let task = |row| Named { table: "needs", name: made, row }.text("task");
+    let tasks = rows.iter().map(task).collect::<shared::Result<Vec<_>>>()?;
+    let rows = sqlx::query(concat!(
+        "UPDATE tasks SET lacks = lacks - 1, state = CASE WHEN lacks = 1 THEN $3 ELSE state END, readied = $4,
+                priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1),
+                held = (SELECT jobs.hold <> 'none' FROM jobs WHERE jobs.id = $1)
+         WHERE job = $1 AND ",
+        one_of!("id", "$2"),
+        " AND state = 'waiting' RETURNING job, id, lacks"
+    ))
+    .bind(job.as_str())
+    .bind(to_json(&tasks)?)
+    .bind(steps::after(TaskState::Waiting, Step::NeedsMet)?.name())
+    .bind(now.0)
+    .fetch_all(db)
+    .await
+    .map_err(fault::on("ready the tasks of a job", "tasks", job))?;
+    let mut readied = Vec::new();
+    for found in &rows {
+        let key = row::full_key(found)?;
+        if row::of_task(&key, found).number::<u64>("lacks")? == 0 {
+            readied.push(key);
+        }
+    }
     readied.sort();
     Ok(readied)
+}
+
+/// Readies every waiting task of a job that lacks nothing: its job is taken up again.
+pub(super) async fn again(db: &mut Connection, job: &JobId, now: Timestamp) -> Result<()> {
+    sqlx::query(
+        "UPDATE tasks SET state = $2, readied = $3, held = FALSE,
+                priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1)
+         WHERE job = $1 AND state = 'waiting' AND lacks = 0",
+    )
+    .bind(job.as_str())
+    .bind(steps::after(TaskState::Waiting, Step::NeedsMet)?.name())
+    .bind(now.0)
+    .execute(db)
+    .await
+    .map_err(fault::on("ready the tasks of a job", "tasks", job))?;
+    Ok(())
 }

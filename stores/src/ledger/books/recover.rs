@@ -142,6 +142,6 @@ pub(super) async fn revive(db: &mut Connection, job: &JobId, now: Timestamp) -> 
     .execute(&mut *db)
     .await
     .map_err(fault::on("forget the failures of a job", "tasks", job))?;
-    readied::needs_met(db, job, None, now).await?;
+    readied::again(db, job, now).await?;
     Ok(true)
 }

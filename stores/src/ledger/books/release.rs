@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use serde_json::json;
 use shared::{Route, TaskKey, Timestamp, ports::schedule::Choice};
 
 use super::{
-    dialect::{self, Connection, Row, locked_unless_held, objects},
+    dialect::{self, Connection, Row, chosen, locked_unless_held},
     fault::{self, Result},
     row::{self, to_json},
     view,
@@ -23,16 +24,16 @@ pub(super) async fn release(
     if chosen.is_empty() {
         return Ok(Vec::new());
     }
+    let place = |(place, key): (usize, &TaskKey)| json!({ "job": key.job, "task": key.task, "place": place });
+    let places: Vec<_> = chosen.iter().enumerate().map(place).collect();
     let rows = sqlx::query(concat!(
-        "UPDATE tasks SET released = $2 WHERE (job, id) IN (
-             SELECT tasks.job, tasks.id FROM ",
-        objects!("$1"),
-        " JOIN tasks ON tasks.job = listed.value ->> 'job' AND tasks.id = listed.value ->> 'task'
-             WHERE tasks.state = 'ready' AND tasks.released = 0 AND tasks.held = FALSE AND tasks.not_before <= $3",
-        locked_unless_held!("tasks"),
-        ") RETURNING job, id, lane, pool, gpu_memory"
+        "UPDATE tasks SET released = $2, place = chosen.place FROM (",
+        chosen!(),
+        ") AS chosen
+         WHERE tasks.job = chosen.job AND tasks.id = chosen.id
+         RETURNING tasks.job, tasks.id, tasks.lane, tasks.pool, tasks.gpu_memory"
     ))
-    .bind(to_json(&chosen)?)
+    .bind(to_json(&places)?)
     .bind(now.0.max(1))
     .bind(now.0)
     .fetch_all(db)
@@ -53,7 +54,7 @@ pub(super) async fn unheard(
     let rows = sqlx::query(concat!(
         "UPDATE tasks SET released = $3 WHERE (job, id) IN (
              SELECT job, id FROM tasks WHERE state = 'ready' AND released > 0 AND released < $1
-             ORDER BY released, priority DESC LIMIT $2",
+             ORDER BY released, place LIMIT $2",
         locked_unless_held!("tasks"),
         ") RETURNING job, id, lane, pool, gpu_memory"
     ))

@@ -1,14 +1,19 @@
 //! A job enters the ledger.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::json;
-use shared::{JobId, JobState, Order, Plan, Route, TaskKind, TaskNode, TaskState, Terms, Timestamp, ports::Submitted};
+use shared::{
+    JobId, JobState, Order, Plan, Route, TaskId, TaskKind, TaskNode, TaskState, Terms, Timestamp, ports::Submitted,
+    task::Step,
+};
 
 use super::{
     dialect::{Connection, json as json_column, objects},
     fault::{self, Result},
     news::{self, News},
-    readied,
     row::to_json,
+    steps,
 };
 
 /// Tasks, and needs, that one statement inserts.
@@ -35,9 +40,9 @@ pub(super) async fn submit(
             .await
             .map_err(fault::on("submit a label", "labels", format_args!("{id}/{name}")))?;
     }
-    insert_tasks(db, &id, terms, plan, now).await?;
-    insert_needs(db, &id, plan).await?;
-    readied::needs_met(db, &id, None, now).await?;
+    let direct = direct_needs(plan);
+    insert_tasks(db, &id, terms, plan, &direct, now).await?;
+    insert_needs(db, &id, plan, &direct).await?;
     let data = json!({ "frames": plan.shape.frames, "tasks": plan.tasks.len(), "external_id": terms.external_id });
     news::tell(db, &[News { job: id, kind: "job.accepted", data }], now).await?;
     Ok(Submitted::New)
@@ -75,8 +80,16 @@ async fn insert_job(
 }
 
 /// A job may have a hundred thousand tasks, so each statement takes many of them, as JSON, which both databases read.
-async fn insert_tasks(db: &mut Connection, id: &JobId, terms: &Terms, plan: &Plan, now: Timestamp) -> Result<()> {
+async fn insert_tasks(
+    db: &mut Connection,
+    id: &JobId,
+    terms: &Terms,
+    plan: &Plan,
+    direct: &[HashSet<&TaskId>],
+    now: Timestamp,
+) -> Result<()> {
     let rests = plan.rests();
+    let (waiting, ready) = (TaskState::Waiting, steps::after(TaskState::Waiting, Step::NeedsMet)?);
     let row = |(ordinal, node): (usize, &TaskNode)| {
         // A bridge renders frames again that its chains rendered before; they are not counted twice.
         let counted = matches!(node.kind, TaskKind::Segment { .. }).then(|| node.kind.frames()).flatten();
@@ -85,22 +98,23 @@ async fn insert_tasks(db: &mut Connection, id: &JobId, terms: &Terms, plan: &Pla
             "id": node.id, "ordinal": ordinal, "kind": node.kind, "lane": route.lane, "gpu_memory": route.memory,
             "frames": counted.map_or(0, |frames| frames.len()), "rest": rests[ordinal],
             "size": node.kind.frames().map_or(0, |frames| frames.len()),
+            "lacks": direct[ordinal].len(), "state": if node.needs.is_empty() { ready } else { waiting },
         })
     };
     let rows: Vec<_> = plan.tasks.iter().enumerate().map(row).collect();
     for slice in rows.chunks(SLICE) {
         sqlx::query(concat!(
-            "INSERT INTO tasks (job, id, ordinal, kind, lane, frames, gpu_memory, rest, size, state, tenant, pool, submitted,
-                                priority)
+            "INSERT INTO tasks (job, id, ordinal, kind, lane, frames, gpu_memory, rest, size, lacks, state, tenant, pool,
+                                submitted, readied, priority)
              SELECT $1, value ->> 'id', CAST(value ->> 'ordinal' AS BIGINT), ",
             json_column!("value ->> 'kind'"),
             ", value ->> 'lane', CAST(value ->> 'frames' AS BIGINT), CAST(value ->> 'gpu_memory' AS BIGINT),
-               CAST(value ->> 'rest' AS BIGINT), CAST(value ->> 'size' AS BIGINT), $3, $4, $5, $6, $7 FROM ",
+               CAST(value ->> 'rest' AS BIGINT), CAST(value ->> 'size' AS BIGINT), CAST(value ->> 'lacks' AS BIGINT),
+               value ->> 'state', $3, $4, $5, $5, $6 FROM ",
             objects!("$2")
         ))
         .bind(id.as_str())
         .bind(to_json(slice)?)
-        .bind(TaskState::Waiting.name())
         .bind(terms.tenant.as_str())
         .bind(terms.pool.as_str())
         .bind(now.0)
@@ -112,15 +126,29 @@ async fn insert_tasks(db: &mut Connection, id: &JobId, terms: &Terms, plan: &Pla
     Ok(())
 }
 
-async fn insert_needs(db: &mut Connection, id: &JobId, plan: &Plan) -> Result<()> {
-    let needs = |node: &TaskNode| {
-        let task = node.id.clone();
-        node.needs.clone().into_iter().map(move |need| json!({ "task": task, "need": need }))
-    };
-    let rows: Vec<_> = plan.tasks.iter().flat_map(needs).collect();
+/// For each task, the needs that no other need of it needs itself. All segments and parts need what is prepared, but only the
+/// first segment of a chain has to be told when it is.
+fn direct_needs(plan: &Plan) -> Vec<HashSet<&TaskId>> {
+    let needs: HashMap<&TaskId, &[TaskId]> = plan.tasks.iter().map(|node| (&node.id, &node.needs[..])).collect();
+    let mut all = Vec::with_capacity(plan.tasks.len());
+    for node in &plan.tasks {
+        let beyond: HashSet<&TaskId> =
+            node.needs.iter().filter_map(|need| needs.get(need)).copied().flatten().collect();
+        all.push(node.needs.iter().filter(|need| !beyond.contains(need)).collect());
+    }
+    all
+}
+
+async fn insert_needs(db: &mut Connection, id: &JobId, plan: &Plan, direct: &[HashSet<&TaskId>]) -> Result<()> {
+    let mut rows = Vec::new();
+    for (node, direct) in plan.tasks.iter().zip(direct) {
+        let row = |need| json!({ "task": node.id, "need": need, "direct": direct.contains(need) });
+        rows.extend(node.needs.iter().map(row));
+    }
     for slice in rows.chunks(SLICE) {
         sqlx::query(concat!(
-            "INSERT INTO needs (job, task, need) SELECT $1, value ->> 'task', value ->> 'need' FROM ",
+            "INSERT INTO needs (job, task, need, direct)
+             SELECT $1, value ->> 'task', value ->> 'need', CAST(value ->> 'direct' AS BOOLEAN) FROM ",
             objects!("$2")
         ))
         .bind(id.as_str())

@@ -63,7 +63,7 @@ async fn best(
                             AND attempts.outcome IN ('failed', 'lost', 'stuck'))))
          ORDER BY tasks.priority DESC, CASE WHEN tasks.job IN (SELECT value FROM ",
         texts!("$8"),
-        ") THEN 0 ELSE 1 END, tasks.released, tasks.rest DESC, tasks.submitted, tasks.job, tasks.ordinal LIMIT 1",
+        ") THEN 0 ELSE 1 END, tasks.released, tasks.place, tasks.job, tasks.ordinal LIMIT 1",
         locked_unless_held!("tasks")
     ))
     .bind(lane(Lane::Render))

@@ -49,10 +49,30 @@ macro_rules! objects {
     };
 }
 
+/// Whether a column is one of the members of a JSON array of texts. The array is made before the rows are looked for, so that each
+/// member is looked up by the column's index, whatever the planner believes about the table.
+macro_rules! one_of {
+    ($column:literal, $parameter:literal) => {
+        concat!($column, " = ANY (ARRAY(SELECT json_array_elements_text(CAST(", $parameter, " AS JSON))))")
+    };
+}
+
 /// A text as the JSON of a column of the first migration.
 macro_rules! json {
     ($text:literal) => {
         concat!("CAST(", $text, " AS JSONB)")
+    };
+}
+
+/// The tasks of a JSON array of objects that may be released at `$3`, locked unless others hold them; `$1` is the array. Each is
+/// looked up by its key, and looked at once it is locked: `OFFSET 0` keeps the planner from doing it the other way round.
+macro_rules! chosen {
+    () => {
+        "SELECT found.job, found.id, CAST(listed.value ->> 'place' AS BIGINT) AS place
+         FROM json_array_elements(CAST($1 AS JSON)) AS listed (value) CROSS JOIN LATERAL (
+             SELECT * FROM tasks WHERE job = listed.value ->> 'job' AND id = listed.value ->> 'task'
+             OFFSET 0 FOR NO KEY UPDATE SKIP LOCKED) AS found
+         WHERE found.state = 'ready' AND found.released = 0 AND found.held = FALSE AND found.not_before <= $3"
     };
 }
 
@@ -82,7 +102,7 @@ macro_rules! candidates {
     };
 }
 
-pub(super) use {candidates, json, locked, locked_unless_held, objects, texts};
+pub(super) use {candidates, chosen, json, locked, locked_unless_held, objects, one_of, texts};
 
 /// A transaction at READ COMMITTED: every statement sees what was committed before it, and rows are locked where it matters.
 pub(super) async fn begin(pool: &Pool) -> sqlx::Result<Transaction<'static, Db>> {

@@ -15,13 +15,12 @@ const RESTED: Duration = Duration::from_secs(1);
 
 /// What holds for every connection. A statement that takes so long waits for something that will not come, and a
 /// transaction that is left open by a process that hangs must not keep the rows that it locked. Tables of a new ledger are empty
-/// and look as if reading all of them were cheap; they do not stay so, so the indexes are used from the start.
-const SETTINGS: [(&str, &str); 4] = [
-    ("statement_timeout", "60s"),
-    ("lock_timeout", "30s"),
-    ("idle_in_transaction_session_timeout", "30s"),
-    ("enable_seqscan", "off"),
-];
+/// and look as if reading all of them were cheap; they do not stay so, so the indexes are used from the start. Compiling a
+/// statement takes longer than any of ours.
+///
+/// Set after connecting and not with it, because poolers of connections take no settings then.
+const SETTINGS: &str = "SET statement_timeout = '60s'; SET lock_timeout = '30s'; SET enable_seqscan = off;
+    SET jit = off; SET idle_in_transaction_session_timeout = '30s'";
 
 /// A ledger in a `PostgreSQL` database, for a farm.
 impl Keeper {
@@ -67,7 +66,8 @@ impl Keeper {
             .idle_timeout(Duration::from_mins(5))
             .test_before_acquire(false)
             .before_acquire(|db, rest| Box::pin(async move { Ok(rest.idle_for < RESTED || db.ping().await.is_ok()) }))
-            .connect_with(options.application_name("emofarm").options(SETTINGS))
+            .after_connect(|db, _| Box::pin(async move { sqlx::raw_sql(SETTINGS).execute(db).await.map(drop) }))
+            .connect_with(options.application_name("emofarm"))
             .await
             .map_err(|e| {
                 Error::unreachable(format!("the ledger {shown} does not answer")).from_source(e).mend(

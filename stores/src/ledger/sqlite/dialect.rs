@@ -51,10 +51,26 @@ macro_rules! objects {
     };
 }
 
+/// Whether a column is one of the members of a JSON array of texts, found by the column's index.
+macro_rules! one_of {
+    ($column:literal, $parameter:literal) => {
+        concat!($column, " IN (SELECT value FROM json_each(", $parameter, "))")
+    };
+}
+
 /// A text as the JSON of a column of the first migration.
 macro_rules! json {
     ($text:literal) => {
         $text
+    };
+}
+
+/// The tasks of a JSON array of objects that may be released at `$3`, by their keys; `$1` is the array.
+macro_rules! chosen {
+    () => {
+        "SELECT tasks.job, tasks.id, listed.value ->> 'place' AS place FROM json_each($1) AS listed
+         JOIN tasks ON tasks.job = listed.value ->> 'job' AND tasks.id = listed.value ->> 'task'
+         WHERE tasks.state = 'ready' AND tasks.released = 0 AND tasks.held = FALSE AND tasks.not_before <= $3"
     };
 }
 
@@ -86,7 +102,7 @@ macro_rules! candidates {
     };
 }
 
-pub(super) use {candidates, json, locked, locked_unless_held, objects, texts};
+pub(super) use {candidates, chosen, json, locked, locked_unless_held, objects, one_of, texts};
 
 /// A transaction that holds the right to write from its start; one that first reads and then asks for it can be refused.
 pub(super) async fn begin(pool: &Pool) -> sqlx::Result<Transaction<'static, Db>> {

@@ -6,9 +6,14 @@ use std::{
 };
 
 use shared::{
-    Error, Fps, JobId, Order, Plan, Reach, Shape, TaskId, TaskKey, TaskState, Terms, Timestamp,
+    Error, Fps, JobId, Name, Order, Plan, Reach, Shape, TaskId, TaskKey, TaskState, Terms, Timestamp,
     job::{Input, Settings},
-    ports::{Books, Lease, Pulse, Stores, WorkerId, schedule::View},
+    ports::{
+        Books, Lease, Patience, Pulse, Stores, WorkerId,
+        crew::WorkerCard,
+        ledger::{MOST_FAILURES, back_off},
+        schedule::View,
+    },
     task::Lane,
 };
 use stores::Urls;
@@ -25,6 +30,13 @@ pub(crate) trait Farm {
         order.job_id()
     }
 
+    /// Records a film under some terms.
+    async fn submit_as(&self, frames: u64, at: i64, terms: &Terms) -> JobId {
+        let order = order(frames);
+        self.ledger().submit(&order, terms, &plan(frames), Timestamp(at)).await.unwrap();
+        order.job_id_for(&terms.tenant)
+    }
+
     /// Claims for half a minute at the moment `at`.
     async fn claim(&self, job: &JobId, task: &str, at: i64) -> Option<Lease> {
         self.ledger().claim(&key(job, task), &worker("one"), TERM, Timestamp(at)).await.unwrap()
@@ -35,6 +47,20 @@ pub(crate) trait Farm {
         let lease = self.claim(job, task, NOW).await.unwrap_or_else(|| panic!("{task} is not ready"));
         let readied = self.ledger().complete(&lease, Timestamp(NOW)).await.unwrap();
         names(&readied)
+    }
+
+    /// Claims and completes at the moment `at`.
+    async fn make_at(&self, job: &JobId, task: &str, at: i64) {
+        let lease = self.claim(job, task, at).await.unwrap_or_else(|| panic!("{task} is not ready"));
+        self.ledger().complete(&lease, Timestamp(at)).await.unwrap();
+    }
+
+    /// Fails an attempt by the world's fault; when the task may be tried again.
+    async fn fail(&self, lease: &Lease, at: i64) -> i64 {
+        let error = Error::world("disk full");
+        let state = self.ledger().fail(lease, &error, Patience::FARM, Timestamp(at)).await.unwrap();
+        assert_eq!(state, TaskState::Ready);
+        Timestamp(at).after(back_off(MOST_FAILURES)).0
     }
 
     /// The task as it stands.
@@ -100,6 +126,22 @@ pub(crate) fn worker(name: &str) -> WorkerId {
 
 pub(crate) fn key(job: &JobId, task: &str) -> TaskKey {
     TaskKey { job: job.clone(), task: TaskId::from_text(task) }
+}
+
+pub(crate) fn name(text: &str) -> Name {
+    text.parse().unwrap()
+}
+
+/// What a worker of this reach says of itself.
+pub(crate) fn card(id: &str, reach: &Reach) -> WorkerCard {
+    WorkerCard {
+        id: worker(id),
+        host: "node-7".into(),
+        device: "a drawing board".into(),
+        version: "0.1.0".into(),
+        reach: reach.clone(),
+        models: vec!["test-pattern".into()],
+    }
 }
 
 pub(crate) fn names(keys: &[TaskKey]) -> Vec<String> {

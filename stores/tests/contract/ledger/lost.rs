@@ -4,7 +4,7 @@ use shared::{
     Error, JobState,
     TaskState::{self, Done, Ready, Waiting},
     Timestamp,
-    ports::{Patience, Renewal, ledger::MOST_FAILURES},
+    ports::{Patience, Pulse, Renewal, ledger::MOST_FAILURES, records::Outcome},
 };
 
 use super::farm::{Farm, NOW, TERM, assert_lost, frames, names};
@@ -113,4 +113,48 @@ pub(crate) async fn only_ended_jobs_are_taken_up(farm: &impl Farm) {
         farm.make(&job, task).await;
     }
     assert!(!farm.ledger().revive(&job, Timestamp(NOW)).await.unwrap(), "done");
+}
+
+pub(crate) async fn work_that_stands_still_is_taken_back(farm: &impl Farm) {
+    let job = farm.submit(10, 1).await;
+    let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
+    let forever = Timestamp(i64::MAX);
+    let pulse = |steps, usual_ms| Pulse { frames_done: 0, steps, usual_ms };
+    let expire = async |at| names(&farm.ledger().expire(Patience::FARM, Timestamp(at)).await.unwrap());
+    // The first step, at ten seconds; one takes seven seconds as a rule, so it may stand still for 140.
+    farm.ledger().renew(&lease, &pulse(1, 7_000), forever, Timestamp(NOW + 10_000)).await.unwrap();
+    // Renewed again and again without a step.
+    farm.ledger().renew(&lease, &pulse(1, 7_000), forever, Timestamp(NOW + 149_000)).await.unwrap();
+    assert!(expire(NOW + 150_000).await.is_empty());
+    assert_eq!(expire(NOW + 150_001).await, ["prepare"]);
+    let task = farm.task(&job, "prepare").await;
+    assert_eq!((task.state, task.failures), (TaskState::Ready, 1));
+    let error = task.error.unwrap();
+    assert!(error.contains("the worker one was stuck") && error.contains("140 s"), "{error}");
+    assert_eq!(farm.ledger().attempts(&job, None, 0, 9).await.unwrap()[0].outcome, Outcome::Stuck);
+    assert_lost(&farm.ledger().complete(&lease, Timestamp(NOW)).await.unwrap_err());
+}
+
+pub(crate) async fn a_thousand_leases_are_taken_back_at_a_time(farm: &impl Farm) {
+    for frames in 1..=1001 {
+        farm.submit(frames, 1).await;
+    }
+    assert_eq!(farm.release(NOW).await.len(), 1000);
+    while farm.take("one", NOW).await.is_some() {}
+    farm.release(NOW).await;
+    let last = farm.take("one", NOW).await.unwrap();
+    let over = last.until.after(TERM);
+    assert_eq!(farm.ledger().expire(Patience::FARM, over).await.unwrap().len(), 1000);
+    assert_eq!(farm.ledger().expire(Patience::FARM, over).await.unwrap().len(), 1);
+}
+
+pub(crate) async fn why_a_job_was_cancelled_is_kept(farm: &impl Farm) {
+    let job = farm.submit(10, 1).await;
+    farm.ledger().cancel(&job, Some("cancelled by anna: wrong track"), Timestamp(NOW)).await.unwrap();
+    let ended = farm.ledger().job(&job).await.unwrap().unwrap();
+    assert_eq!(ended.error.as_deref(), Some("cancelled by anna: wrong track"));
+}
+
+pub(crate) async fn a_ledger_that_answers_says_so(farm: &impl Farm) {
+    farm.ledger().ping().await.unwrap();
 }

@@ -1,12 +1,22 @@
 //! What every ledger must do.
 
+pub(crate) mod access;
 pub(crate) mod claim;
+pub(crate) mod crew;
+pub(crate) mod crowd;
 pub(crate) mod end;
 pub(crate) mod fail;
 mod farm;
+pub(crate) mod history;
+pub(crate) mod hooks;
 pub(crate) mod lost;
+pub(crate) mod race;
+pub(crate) mod records;
+pub(crate) mod release;
 pub(crate) mod reopen;
+pub(crate) mod steer;
 pub(crate) mod submit;
+pub(crate) mod take;
 
 pub(crate) use farm::{Postgres, Sqlite, SqliteInMemory};
 
@@ -25,7 +35,33 @@ macro_rules! contract {
                 a_wrong_order_fails_at_once a_stop_gives_the_task_back;
             lost: a_lease_that_ran_out_is_taken_back a_task_that_loses_its_workers_is_given_up
                 two_lost_tasks_of_one_job_fail_it_once reclaim_counts_no_failure cancel_ends_the_job_and_its_leases
-                a_failed_job_is_taken_up_again a_cancelled_job_is_taken_up_again only_ended_jobs_are_taken_up;
+                a_failed_job_is_taken_up_again a_cancelled_job_is_taken_up_again only_ended_jobs_are_taken_up
+                work_that_stands_still_is_taken_back a_thousand_leases_are_taken_back_at_a_time
+                why_a_job_was_cancelled_is_kept a_ledger_that_answers_says_so;
+            release: what_is_chosen_is_released_once the_order_of_the_choice_is_the_order_of_taking
+                a_view_tells_all_that_the_choice_needs every_tenant_and_pool_has_its_first_candidates
+                crowds_are_live_workers_that_take_tasks full_held_and_waiting_work_is_no_candidate
+                what_nobody_took_is_rung_for_again what_comes_back_is_released_anew;
+            take: a_worker_takes_what_is_released_and_nothing_else sixteen_workers_take_five_hundred_tasks_once
+                urgent_work_comes_first_then_what_is_prepared_here a_worker_keeps_to_its_reach
+                a_task_goes_to_somebody_who_did_not_fail_it whoever_is_alone_gets_his_task_back
+                three_different_workers_fail_a_job six_failures_are_enough_where_there_are_few_workers;
+            steer: a_paused_job_is_called_back what_is_under_way_in_a_paused_job_is_finished
+                what_comes_back_to_a_paused_job_stays_there a_draining_job_ends_with_what_is_under_way
+                a_new_priority_acts_on_released_tasks only_running_jobs_are_steered tenants_are_kept
+                tenants_have_jobs_of_their_own;
+            crew: workers_are_listed_as_they_said_last what_a_worker_did_is_counted
+                orders_are_handed_over_once_and_drain_stays workers_not_heard_of_for_a_day_are_forgotten;
+            history: attempts_tell_how_each_ended reclaimed_attempts_are_given_back events_tell_a_jobs_life
+                events_are_filtered_and_continued a_reader_misses_no_event rates_are_medians_of_what_was_done_lately;
+            records: jobs_are_listed_page_by_page jobs_are_filtered a_list_shows_jobs_as_they_are
+                a_census_counts_open_work a_standing_tells_why_a_job_waits;
+            access: tokens_are_found_by_digest_until_they_end a_token_that_exists_is_not_replaced
+                a_request_is_answered_once of_two_same_requests_one_is_new keys_are_free_again_in_time
+                acts_are_kept_for_the_audit;
+            hooks: events_that_are_wanted_become_deliveries a_delivery_is_taken_by_one_and_comes_again
+                a_settled_delivery_stays_settled a_delivery_is_sent_again_on_request;
+            race: one_attempt_completes_a_task needs_that_are_done_together_ready_a_task_once;
         });
     };
 }
@@ -36,6 +72,7 @@ macro_rules! lasting {
     ($keeper:path) => {
         crate::suite!(ledger on $keeper {
             reopen: everything_is_there_after_reopening two_openings_see_the_same_ledger;
+            crowd: two_coordinators_release_each_task_once nothing_is_lost_in_a_crowd;
         });
     };
 }

@@ -4,3 +4,4 @@ mod draft;
 mod farm;
 mod submit;
 mod sweep;
+mod urgent;

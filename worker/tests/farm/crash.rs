@@ -6,11 +6,14 @@ use std::{
 };
 
 use async_trait::async_trait;
-use shared::{JobState, ports::Lease};
+use shared::{
+    JobState,
+    ports::{Lease, records::Outcome},
+};
 use tokio::sync::Notify;
 use worker::{Moment, Watch};
 
-use super::house::House;
+use super::{house::House, services::farm_urls};
 
 /// The n-th time that a task reaches a moment.
 type Point = (String, Moment, usize);
@@ -75,24 +78,42 @@ async fn the_film_is_the_same_wherever_a_worker_dies() {
     // Kept: the portrait and three features; two clips, latents and handoff of each segment; two parts; the film.
     assert_eq!(counts, [7, 4 + 3 * 4 + 2 + 1, 7, 7]);
     for point in points {
-        let house = House::new().await;
-        let (deadly, other) = (Trap::set_at(Some(point.clone())), Trap::set_at(None));
-        let first = house.worker("first").watched(deadly.clone());
-        tokio::select! {
-            // Dropping the work is what a killed process looks like from outside.
-            () = house.work(&first) => panic!("{point:?} was not reached"),
-            () = deadly.reached.notified() => {}
-        }
-        drop(first);
-        house.expire().await;
-        house.work(&house.worker("second").watched(other.clone())).await;
-        assert_eq!(house.ended().await, (JobState::Done, String::new()), "{point:?}");
-        assert!(house.results().await == expected, "another film after {point:?}");
-        let commits = Trap::commits(&[&deadly, &other]);
-        assert!(commits.len() == 7 && commits.values().all(|n| *n == 1), "{point:?}: {commits:?}");
-        let failures: u32 = house.tasks().await.iter().map(|task| task.failures).sum();
-        assert_eq!(failures, u32::from(point.1 != Moment::AfterCommit), "{point:?}");
+        dies(House::new().await, &point, &expected).await;
     }
+}
+
+/// The services of a farm: at each moment of each task once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_film_is_the_same_wherever_a_worker_of_a_farm_dies() {
+    let (points, expected) = undisturbed().await;
+    let points: Vec<Point> = points.into_iter().filter(|(_, _, nth)| *nth == 0).collect();
+    assert_eq!(points.len(), 7 * 4);
+    for point in points {
+        let dir = tempfile::tempdir().unwrap();
+        dies(House::at(&farm_urls().await, dir).await, &point, &expected).await;
+    }
+}
+
+/// A worker dies at `point`, and another one makes the film.
+async fn dies(house: House, point: &Point, expected: &BTreeMap<String, Vec<u8>>) {
+    let (deadly, other) = (Trap::set_at(Some(point.clone())), Trap::set_at(None));
+    let first = house.worker("first").watched(deadly.clone());
+    tokio::select! {
+        // Dropping the work is what a killed process looks like from outside.
+        () = house.work(&first) => panic!("{point:?} was not reached"),
+        () = deadly.reached.notified() => {}
+    }
+    drop(first);
+    house.expire().await;
+    house.work(&house.worker("second").watched(other.clone())).await;
+    assert_eq!(house.ended().await, (JobState::Done, String::new()), "{point:?}");
+    assert!(house.results().await == *expected, "another film after {point:?}");
+    let commits = Trap::commits(&[&deadly, &other]);
+    assert!(commits.len() == 7 && commits.values().all(|n| *n == 1), "{point:?}: {commits:?}");
+    let attempts = house.stores.ledger.attempts(&house.job, None, 0, 99).await.unwrap();
+    let ended = |outcome| attempts.iter().filter(|attempt| attempt.outcome == outcome).count();
+    assert_eq!(ended(Outcome::Done), 7, "{point:?}");
+    assert_eq!(ended(Outcome::Lost), usize::from(point.1 != Moment::AfterCommit), "{point:?}");
 }
 
 #[tokio::test]

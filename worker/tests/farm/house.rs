@@ -39,8 +39,12 @@ impl House {
         let blobs = format!("file://{}", dir.path().join("blobs").display());
         // On the disk: a worker that dies inside a query takes its connection along, and a ledger in memory with it.
         let ledger = format!("sqlite://{}", dir.path().join("ledger.db").display());
-        let urls = Urls { ledger, queue: "memory:".into(), blobs };
-        let stores = stores::open(&urls).await.unwrap();
+        Self::at(&Urls { ledger, queue: "memory:".into(), blobs }, dir).await
+    }
+
+    /// The same on these stores.
+    pub(crate) async fn at(urls: &Urls, dir: tempfile::TempDir) -> Self {
+        let stores = stores::open(urls).await.unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
         let order = order();
         let job = order.job_id();

@@ -10,6 +10,7 @@ mod live;
 mod logs;
 mod model;
 mod outage;
+mod services;
 mod stop;
 mod trouble;
 mod whole;

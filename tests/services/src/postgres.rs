@@ -60,9 +60,10 @@ impl Postgres {
         let inner = self.inner.clone();
         off_the_runtime(move || {
             let database = format!("test_{}", inner.databases.fetch_add(1, Ordering::Relaxed));
-            let made = inner.client("createdb").arg(&database).output();
+            let made = inner.client("createdb").args(["--strategy=file_copy", &database]).output();
             let made = made.unwrap_or_else(|e| panic!("createdb does not start: {e}"));
-            assert!(made.status.success(), "createdb: {}", String::from_utf8_lossy(&made.stderr));
+            let said = String::from_utf8_lossy(&made.stderr);
+            assert!(made.status.success(), "createdb: {said}\nThe server said:\n{}", inner.keeper.last_words());
             format!("postgres://farm@127.0.0.1:{}/{database}", inner.port)
         })
         .await
@@ -133,13 +134,15 @@ fn programs() -> PathBuf {
 }
 
 /// Makes the data with the first start. Processes of a server that was killed end one by one and hold its memory meanwhile, so a
-/// start is tried until it succeeds.
+/// start is tried until it succeeds. All shared memory lies in the folder, because a killed server leaves what it has in
+/// `/dev/shm`, which is small in containers; the log of changes is kept short for the same reason.
 fn script(programs: &Path, port: u16) -> String {
     let programs = programs.display();
     format!(
         "[ -d data ] || {programs}/initdb -D data -U farm --auth=trust --no-sync -E UTF8 --locale=C.UTF-8 || exit 1\n\
          until {programs}/postgres -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-         -c fsync=off -c full_page_writes=off -c shared_buffers=128MB -c max_connections=300; \
+         -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c max_connections=300 \
+         -c dynamic_shared_memory_type=mmap -c max_wal_size=96MB -c min_wal_size=32MB -c jit=off; \
          do sleep 0.1; done"
     )
 }

@@ -2,17 +2,21 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueHint};
-use shared::{FaceBox, Fps};
+use clap::{Parser, Subcommand, ValueHint};
 
 pub(crate) mod access;
 pub(crate) mod jobs;
+pub(crate) mod model;
+pub(crate) mod numbers;
 pub(crate) mod orders;
+pub(crate) mod render;
 pub(crate) mod roles;
 
 use access::{TenantArgs, TokenArgs};
 use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, WorkersArgs};
+use model::ModelArgs;
 use orders::{BatchArgs, SubmitArgs};
+use render::{PlanArgs, RenderArgs};
 use roles::{AllArgs, CoordinatorArgs, StitcherArgs, WorkerArgs};
 
 /// A portrait and a speech track become a talking film.
@@ -142,301 +146,15 @@ impl Command {
     }
 }
 
-/// Arguments of `render`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  emofarm render portrait.png speech.wav -o film.mp4
-  emofarm render portrait.jpg talk.mp3 -o film.mp4 --fps 29.97 --seed 7 --size 512
-  emofarm render face.png long.flac -o film.mp4 --face 120,80,300,360 --head-speed 0.3
-
-An interrupted render continues when the same command is given again: finished segments are kept.
-The demo model knows drawn faces only; for photographs a published model pack is needed (docs/models.md).")]
-pub(crate) struct RenderArgs {
-    /// The portrait: JPEG, PNG or WebP.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) portrait: PathBuf,
-    /// The speech track: any audio or video file.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) audio: PathBuf,
-    /// Where the film goes (MP4).
-    #[arg(short, long, value_name = "FILM.mp4", value_hint = ValueHint::FilePath)]
-    pub(crate) output: PathBuf,
-    /// Replace the film if it exists.
-    #[arg(long)]
-    pub(crate) overwrite: bool,
-    /// Seed of all noise: the same seed gives the same film.
-    #[arg(long, default_value_t = 42)]
-    pub(crate) seed: u64,
-    /// The face in the upright portrait, in pixels: x,y,w,h.
-    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
-    pub(crate) face: Option<FaceBox>,
-    /// The region of the face that follows the audio, in place of the expanded face box: x,y,w,h.
-    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
-    pub(crate) mask_face: Option<FaceBox>,
-    /// The region of the lips, in place of the one around the corners of the mouth: x,y,w,h.
-    #[arg(long, value_name = "X,Y,W,H", value_parser = parse::<FaceBox>)]
-    pub(crate) mask_lip: Option<FaceBox>,
-    /// Edge of the region of the face over the face box [default: the model's, 1.2 as published].
-    #[arg(long, value_name = "RATIO", value_parser = face_expand)]
-    pub(crate) face_expand: Option<f32>,
-    /// Denoising steps [default: the model's].
-    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) steps: Option<u32>,
-    /// Guidance scale on audio; 1 switches guidance off [default: the model's].
-    #[arg(long, value_parser = scale)]
-    pub(crate) guidance: Option<f32>,
-    /// Head rotation in degrees per frame [default: the model's].
-    #[arg(long, value_name = "DEGREES", value_parser = scale)]
-    pub(crate) head_speed: Option<f32>,
-    /// Which reference features each frame reads (Hallo) [default: published].
-    #[arg(long, value_name = "READING")]
-    pub(crate) reference: Option<Reading>,
-    /// How motion frames go from clip to clip (Hallo) [default: pixels].
-    #[arg(long, value_name = "WAY")]
-    pub(crate) handoff: Option<Handoff>,
-    /// Strength of the audio branch of the whole picture, head pose (Hallo) [default: the model's].
-    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
-    pub(crate) pose_weight: Option<f32>,
-    /// Strength of the audio branch of the face, expression (Hallo) [default: the model's].
-    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
-    pub(crate) face_weight: Option<f32>,
-    /// Strength of the audio branch of the lips (Hallo) [default: the model's].
-    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
-    pub(crate) lip_weight: Option<f32>,
-    /// Edge of the film in pixels, even [default: the model's own size].
-    #[arg(long, value_name = "PIXELS", value_parser = film_size)]
-    pub(crate) size: Option<u32>,
-    /// Keep latents and parts in the data directory after the film is done.
-    #[arg(long)]
-    pub(crate) keep_latents: bool,
-    /// Settings shared with `plan`.
-    #[command(flatten)]
-    pub(crate) shape: ShapeArgs,
-}
-
-/// Arguments of `plan`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  emofarm plan speech.wav --fps 29.97 --json")]
-pub(crate) struct PlanArgs {
-    /// The speech track: any audio or video file.
-    #[arg(value_hint = ValueHint::FilePath)]
-    pub(crate) audio: PathBuf,
-    /// Settings shared with `render`.
-    #[command(flatten)]
-    pub(crate) shape: ShapeArgs,
-}
-
-/// What decides how a film is cut; each also a setting.
-#[derive(Debug, Default, Args)]
-pub(crate) struct ShapeArgs {
-    /// Model pack, by name or directory [setting: model].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) model: Option<String>,
-    /// Frames per second: 25, 29.97, 24000/1001 … [setting: fps].
-    #[arg(long, value_parser = parse::<Fps>)]
-    pub(crate) fps: Option<Fps>,
-    /// Clips in a segment [setting: `segment_clips`].
-    #[arg(long, value_name = "CLIPS", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    pub(crate) segment_clips: Option<u32>,
-    /// Where work in progress is kept [setting: `data_dir`].
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) data_dir: Option<PathBuf>,
-}
-
-/// Arguments of `model`.
-#[derive(Debug, Args)]
-pub(crate) struct ModelArgs {
-    /// What to do with packs.
-    #[command(subcommand)]
-    pub(crate) command: ModelCommand,
-}
-
-/// Verbs on model packs.
-#[derive(Debug, Subcommand)]
-pub(crate) enum ModelCommand {
-    /// List the packs on the search path.
-    List,
-    /// Fetch a published release from the hub, once its licences are accepted.
-    Pull(PullArgs),
-    /// Make a pack of a published release: safetensors with checksums, without what is never read.
-    Import(ImportArgs),
-    /// Show a pack's sizes, parameters, licence and checksums, or what its network costs.
-    #[command(after_help = "\
-Examples:
-  emofarm model inspect demo
-  emofarm model inspect hallo --flops --size 512 --frames 16
-
---flops reads no weights; \"hallo\" and \"hallo2\" stand for the published sizes where there is no such pack.")]
-    Inspect {
-        /// The pack, by name or directory.
-        name: String,
-        /// Count the multiply-accumulates of a denoising step and of a clip instead (Hallo).
-        #[arg(long)]
-        flops: bool,
-        /// Count for pictures of this edge, a multiple of 64 [default: the pack's].
-        #[arg(long, requires = "flops", value_name = "PIXELS")]
-        size: Option<usize>,
-        /// Count for clips of this many frames [default: the pack's].
-        #[arg(long, requires = "flops", value_name = "FRAMES")]
-        frames: Option<usize>,
-    },
-    /// Run a pack's network on the inputs of a golden file and compare every tensor in it (Hallo).
-    #[command(after_help = "\
-Examples:
-  emofarm model verify path/to/release
-  emofarm model verify my-pack --golden golden_corrected.safetensors --tolerance 1e-4 --json
-
-PACK may be a published layout: a directory with `pretrained_models` in it. Ends with 0 only when all tensors are within the
-tolerance. How reference features are read follows the golden file: its metadata `reference`, else \"corrected\" in its
-name; --reference says otherwise, and without --golden also chooses golden_corrected.safetensors.")]
-    Verify(VerifyArgs),
-}
-
-/// Arguments of `model verify`.
-#[derive(Debug, Args)]
-pub(crate) struct VerifyArgs {
-    /// The pack, by name or directory.
-    #[arg(value_name = "PACK", value_hint = ValueHint::DirPath)]
-    pub(crate) name: String,
-    /// The golden file [default: golden.safetensors in the pack].
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) golden: Option<PathBuf>,
-    /// Largest relative error that passes: norm of the difference over norm.
-    #[arg(long, default_value_t = 1e-3, value_parser = tolerance)]
-    pub(crate) tolerance: f64,
-    /// Which reference features each frame reads [default: as the golden file].
-    #[arg(long, value_name = "READING")]
-    pub(crate) reference: Option<Reading>,
-}
-
-/// Which reference features each frame reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Reading {
-    /// As the published program does.
-    Published,
-    /// As it was meant.
-    Corrected,
-}
-
-impl From<Reading> for shared::job::ReferenceReading {
-    fn from(reading: Reading) -> Self {
-        match reading {
-            Reading::Published => Self::Published,
-            Reading::Corrected => Self::Corrected,
-        }
-    }
-}
-
-/// How motion frames go from clip to clip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Handoff {
-    /// Decoded to pixels and encoded again, as the published program does.
-    Pixels,
-    /// As latents, untouched.
-    Latents,
-}
-
-impl From<Handoff> for shared::job::MotionHandoff {
-    fn from(handoff: Handoff) -> Self {
-        match handoff {
-            Handoff::Pixels => Self::Pixels,
-            Handoff::Latents => Self::Latents,
-        }
-    }
-}
-
-/// A relative error above 0.
-fn tolerance(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(value) if value > 0.0 && value.is_finite() => Ok(value),
-        _ => Err("give a number above 0, such as 1e-3".into()),
-    }
-}
-
-/// Arguments of `model pull`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
-Examples:
-  emofarm model pull hallo
-  HF_ENDPOINT=https://mirror.example emofarm model pull hallo2 --accept-licence
-
-HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured. A pull that was interrupted goes on when the
-same command is given again.")]
-pub(crate) struct PullArgs {
-    /// The release: hallo or hallo2.
-    pub(crate) release: String,
-    /// Accept the licences that are shown, for scripts.
-    #[arg(long)]
-    pub(crate) accept_licence: bool,
-    /// Put the release here [default: its name below the data directory's models].
-    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub(crate) output: Option<PathBuf>,
-}
-
-/// Arguments of `model import`.
-#[derive(Debug, Args)]
-#[command(after_help = "Example:\n  emofarm model import ~/hallo -o models/hallo")]
-pub(crate) struct ImportArgs {
-    /// The release as it was published: a directory with `pretrained_models`, or that directory itself.
-    #[arg(value_hint = ValueHint::DirPath)]
-    pub(crate) dir: PathBuf,
-    /// Write the pack here; it must not exist [default: its name below the data directory's models].
-    #[arg(short, long, value_name = "PACK", value_hint = ValueHint::DirPath)]
-    pub(crate) output: Option<PathBuf>,
-    /// Name of the pack [default: the name of its directory].
-    #[arg(long, value_name = "NAME")]
-    pub(crate) name: Option<String>,
-}
-
-pub(crate) fn parse<T: std::str::FromStr<Err = shared::Error>>(text: &str) -> Result<T, String> {
-    text.parse().map_err(|error: shared::Error| error.to_string())
-}
-
-/// A finite scale of a strength, 0 to 100.
-pub(crate) fn scale(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(value) if (0.0..=100.0).contains(&value) => Ok(value),
-        _ => Err("give a number from 0 to 100".into()),
-    }
-}
-
-/// The face region over the face box: from half of it to the whole picture.
-pub(crate) fn face_expand(text: &str) -> Result<f32, String> {
-    match text.parse::<f32>() {
-        Ok(value) if (0.5..=4.0).contains(&value) => Ok(value),
-        _ => Err("give a number from 0.5 to 4".into()),
-    }
-}
-
-/// H.264 with 4:2:0 chroma needs even edges; 4096 is the widest picture of level 5.1.
-pub(crate) fn film_size(text: &str) -> Result<u32, String> {
-    match text.parse::<u32>() {
-        Ok(size) if (64..=4096).contains(&size) && size % 2 == 0 => Ok(size),
-        _ => Err("give an even number of pixels from 64 to 4096".into()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use clap::CommandFactory as _;
+    use shared::FaceBox;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn numbers_outside_their_range_are_refused() {
-        assert!(scale("nan").is_err());
-        assert!(scale("-1").is_err());
-        assert!(scale("100").is_ok());
-        assert!(film_size("511").is_err());
-        assert!(film_size("4098").is_err());
-        assert!(film_size("512").is_ok());
-        assert!(face_expand("0.4").is_err() && face_expand("4.1").is_err() && face_expand("inf").is_err());
-        assert!(face_expand("0.5").is_ok() && face_expand("4").is_ok());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use shared::{Plan, Result, TaskKind, Timecode};
 
-use crate::{args::PlanArgs, exit, output, settings::Settings};
+use crate::{args::render::PlanArgs, exit, output, settings::Settings};
 
 /// Measures the track, makes the plan and prints it.
 pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {

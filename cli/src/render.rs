@@ -10,7 +10,8 @@ use shared::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::RenderArgs, delivery::Delivery, exit, house::House, interrupt, output, progress::Bar, settings::Settings,
+    args::render::RenderArgs, delivery::Delivery, exit, house::House, interrupt, output, progress::Bar,
+    settings::Settings,
 };
 
 /// Renders the film, or continues where an earlier run of the same command stopped.

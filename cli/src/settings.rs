@@ -6,7 +6,7 @@ use config::{Config, Environment, File, FileFormat};
 use coordinator::Wishes;
 use shared::{Error, Fps, Result};
 
-use crate::{args::ShapeArgs, log::Format};
+use crate::{args::render::ShapeArgs, log::Format};
 
 mod farm;
 

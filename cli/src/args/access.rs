@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::{Args, Subcommand};
 use shared::{Name, Priority, ports::access::Role};
 
-use super::parse;
+use super::numbers::parse;
 
 /// Arguments of `token`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use shared::{JobId, JobState, Priority, TaskId};
 
-use super::{orders::label, parse};
+use super::{numbers::parse, orders::label};
 
 /// Arguments of verbs on one job.
 #[derive(Debug, Args)]

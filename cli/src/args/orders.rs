@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use shared::{FaceBox, Fps, Name, Priority};
 
-use super::{face_expand, film_size, parse, scale};
+use super::numbers::{face_expand, film_size, parse, scale};
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use shared::Name;
 
-use super::parse;
+use super::numbers::parse;
 
 /// Arguments of `coordinator`.
 #[derive(Debug, Args)]

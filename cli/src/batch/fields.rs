@@ -6,9 +6,8 @@ use shared::{Error, Result};
 
 use super::table::Cells;
 use crate::args::{
-    face_expand, film_size,
+    numbers::{face_expand, film_size, scale},
     orders::{CONSENTS, LookArgs, TermsArgs},
-    scale,
 };
 
 /// Takes cells out one after the other; whatever is left at the end is a column that nobody knows.

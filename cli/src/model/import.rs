@@ -3,7 +3,7 @@
 use diffusion::{ImportProgress, pack::hallo::HalloPack};
 use shared::{Error, Result, ports::Control};
 
-use crate::{args::ImportArgs, exit, model::meter::Meter, output, settings::Settings};
+use crate::{args::model::ImportArgs, exit, model::meter::Meter, output, settings::Settings};
 
 /// Imports the layout and says what came of it.
 pub(super) fn run(args: &ImportArgs, settings: &Settings, json: bool) -> Result<u8> {

@@ -10,7 +10,7 @@ use diffusion::{PackReport, PackSummary};
 use shared::Result;
 
 use crate::{
-    args::{ModelArgs, ModelCommand},
+    args::model::{ModelArgs, ModelCommand},
     exit, output,
     settings::Settings,
 };

@@ -5,7 +5,7 @@ use std::io::{IsTerminal as _, Write as _};
 use diffusion::hub::{self, HubSettings, PullProgress, Release};
 use shared::{Error, Result};
 
-use crate::{args::PullArgs, exit, model::meter::Meter, output::note, settings::Settings};
+use crate::{args::model::PullArgs, exit, model::meter::Meter, output::note, settings::Settings};
 
 /// Shows the licences, asks, fetches.
 pub(super) fn run(args: &PullArgs, settings: &Settings, json: bool) -> Result<u8> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use diffusion::{VerifyOptions, VerifyRow};
 use shared::Result;
 
-use crate::{args::VerifyArgs, exit, output};
+use crate::{args::model::VerifyArgs, exit, output};
 
 /// Compares a pack with a golden file; the exit code says whether everything is within the tolerance.
 pub(crate) fn run(args: &VerifyArgs, search: &[PathBuf], json: bool) -> Result<u8> {

@@ -34,6 +34,28 @@ struct Inner {
     databases: AtomicU32,
 }
 
+/// A database that goes away with this value, whoever is still connected: a hundred of them would need a gigabyte.
+#[derive(Debug)]
+pub struct Database {
+    url: String,
+    name: String,
+    inner: Arc<Inner>,
+}
+
+impl Database {
+    /// Its URL.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        // A server that is gone took its databases along.
+        let _ = self.inner.client("dropdb").args(["--force", "--if-exists", &self.name]).output();
+    }
+}
+
 /// The server that all tests of this process share, started with the first call.
 ///
 /// # Panics
@@ -55,16 +77,18 @@ pub async fn own_postgres() -> Postgres {
 }
 
 impl Postgres {
-    /// URL of a new, empty database.
+    /// URL of a new, empty database, which stays as long as the server.
     pub async fn url(&self) -> String {
         let inner = self.inner.clone();
+        off_the_runtime(move || inner.url(&inner.create())).await
+    }
+
+    /// A new, empty database for a test that is one of many.
+    pub async fn database(&self) -> Database {
+        let inner = self.inner.clone();
         off_the_runtime(move || {
-            let database = format!("test_{}", inner.databases.fetch_add(1, Ordering::Relaxed));
-            let made = inner.client("createdb").args(["--strategy=file_copy", &database]).output();
-            let made = made.unwrap_or_else(|e| panic!("createdb does not start: {e}"));
-            let said = String::from_utf8_lossy(&made.stderr);
-            assert!(made.status.success(), "createdb: {said}\nThe server said:\n{}", inner.keeper.last_words());
-            format!("postgres://farm@127.0.0.1:{}/{database}", inner.port)
+            let name = inner.create();
+            Database { url: inner.url(&name), name, inner }
         })
         .await
     }
@@ -114,6 +138,20 @@ impl Inner {
         }
         let keeper = Keeper::new(&folder, &command, &[]);
         Self { keeper, programs, port, databases: AtomicU32::new(0) }
+    }
+
+    /// Makes a database and tells its name.
+    fn create(&self) -> String {
+        let name = format!("test_{}", self.databases.fetch_add(1, Ordering::Relaxed));
+        let made = self.client("createdb").args(["--strategy=file_copy", &name]).output();
+        let made = made.unwrap_or_else(|e| panic!("createdb does not start: {e}"));
+        let said = String::from_utf8_lossy(&made.stderr);
+        assert!(made.status.success(), "createdb: {said}\nThe server said:\n{}", self.keeper.last_words());
+        name
+    }
+
+    fn url(&self, database: &str) -> String {
+        format!("postgres://farm@127.0.0.1:{}/{database}", self.port)
     }
 
     fn client(&self, program: &str) -> Command {

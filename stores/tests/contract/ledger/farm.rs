@@ -224,16 +224,16 @@ impl Farm for SqliteInMemory {
 
 /// `PostgreSQL`.
 pub(crate) struct Postgres {
-    dir: tempfile::TempDir,
-    url: String,
     stores: Stores,
+    dir: tempfile::TempDir,
+    database: services::Database,
 }
 
 impl Postgres {
     pub(crate) async fn fresh() -> Self {
-        let (dir, url) = (tempfile::tempdir().unwrap(), services::postgres().await.url().await);
-        stores::migrate(&url).await.unwrap();
-        Self { stores: open(&url, &dir).await, dir, url }
+        let (dir, database) = (tempfile::tempdir().unwrap(), services::postgres().await.database().await);
+        stores::migrate(database.url()).await.unwrap();
+        Self { stores: open(database.url(), &dir).await, dir, database }
     }
 }
 
@@ -245,7 +245,7 @@ impl Farm for Postgres {
 
 impl Lasting for Postgres {
     async fn again(&self) -> Arc<dyn Books> {
-        open(&self.url, &self.dir).await.ledger
+        open(self.database.url(), &self.dir).await.ledger
     }
 }
 

@@ -26,7 +26,7 @@ pub struct KeyPoints {
 }
 
 impl KeyPoints {
-    /// From the order in which SCRFD, YuNet and ArcFace's template list them.
+    /// From the order in which SCRFD, `YuNet` and `ArcFace`'s template list them.
     pub fn new([left_eye, right_eye, nose, left_mouth, right_mouth]: [[f32; 2]; 5]) -> Self {
         Self { left_eye, right_eye, nose, left_mouth, right_mouth }
     }
@@ -50,7 +50,7 @@ impl KeyPoints {
 
     /// Where they lie in an upright frontal face that fills `face`.
     ///
-    /// The shares of the box are those of MediaPipe's canonical face model (Apache-2.0): middles of the eyes (landmarks 33 to 133 and
+    /// The shares of the box are those of `MediaPipe`'s canonical face model (Apache-2.0): middles of the eyes (landmarks 33 to 133 and
     /// 362 to 263), tip of the nose (1) and corners of the mouth (61, 291) in the box around its silhouette.
     pub fn assumed_in(face: FaceBox) -> Self {
         let at =

@@ -1,4 +1,4 @@
-//! How fast a ledger on PostgreSQL is: submitting, releasing and taking behind queues of different lengths, and many workers
+//! How fast a ledger on `PostgreSQL` is: submitting, releasing and taking behind queues of different lengths, and many workers
 //! that take and complete. `cargo bench --workspace --bench ledger`; numbers after `--` are the lengths of the queues, and the URL of an
 //! empty database there is used instead of servers of its own.
 

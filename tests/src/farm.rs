@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::binary::House;
 
 /// The longest time that anything here is waited for.
-const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE: Duration = Duration::from_mins(4);
 
 /// A farm's stores, and the directory in which its roles run.
 pub struct Farm {

@@ -86,7 +86,7 @@ fn the_farm_makes_the_film_of_a_single_machine_to_the_last_bit() {
     assert!(completions(&farm, job).values().all(|count| *count == 1));
 }
 
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014).
+/// `SplitMix64` (Steele, Lea, Flood, OOPSLA 2014).
 fn next(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut z = *state;

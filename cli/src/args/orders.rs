@@ -107,7 +107,7 @@ pub(crate) struct TermsArgs {
     /// Your own mark, for filters; may be given several times.
     #[arg(long = "label", value_name = "KEY=VALUE", value_parser = label)]
     pub(crate) labels: Vec<(String, String)>,
-    /// Why the person may be shown speaking: recorded, dubbing_agreement, public_domain or synthetic_person.
+    /// Why the person may be shown speaking: recorded, `dubbing_agreement`, `public_domain` or `synthetic_person`.
     #[arg(long, value_name = "KIND", requires = "consent_reference", value_parser = CONSENTS)]
     pub(crate) consent: Option<String>,
     /// Where that permission is filed.

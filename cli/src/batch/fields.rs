@@ -52,9 +52,12 @@ impl Fields {
     /// # Errors
     /// As [`Fields::look`].
     pub(super) fn terms(&mut self, labels: &[(String, String)]) -> Result<TermsArgs> {
-        let consent = self.read("consent", |text| match CONSENTS.contains(&text) {
-            true => Ok(text.to_owned()),
-            false => Err(format!("give one of {}", CONSENTS.join(", "))),
+        let consent = self.read("consent", |text| {
+            if CONSENTS.contains(&text) {
+                Ok(text.to_owned())
+            } else {
+                Err(format!("give one of {}", CONSENTS.join(", ")))
+            }
         })?;
         let consent_reference = self.0.remove("consent_reference");
         if consent.is_some() != consent_reference.is_some() {

@@ -159,7 +159,7 @@ impl Report {
         for line in &self.lines {
             writer.serialize(line)?;
         }
-        Ok(writer.into_inner().map_err(|e| e.into_error())?)
+        Ok(writer.into_inner().map_err(csv::IntoInnerError::into_error)?)
     }
 }
 

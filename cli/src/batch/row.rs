@@ -65,7 +65,7 @@ impl Row {
             match input {
                 Input::Uri(uri) => digest.field(uri.as_bytes()),
                 Input::File(path) => digest.field(state(path)?.as_bytes()),
-            };
+            }
         }
         Ok(digest.hex())
     }

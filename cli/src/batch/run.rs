@@ -27,7 +27,7 @@ use crate::{
 const TRANSFERS: usize = 4;
 
 /// How long the farm may be away, or say that the tenant has too many jobs, before a row is given up.
-const ABSENCE: Duration = Duration::from_secs(600);
+const ABSENCE: Duration = Duration::from_mins(10);
 
 /// The shortest time between two questions about one job.
 const LOOK: Duration = Duration::from_secs(2);

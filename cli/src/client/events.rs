@@ -11,7 +11,7 @@ use super::{Api, Ask, wire};
 const SILENCE: Duration = Duration::from_secs(45);
 
 /// How long a farm may be away while somebody follows a job.
-const ABSENCE: Duration = Duration::from_secs(600);
+const ABSENCE: Duration = Duration::from_mins(10);
 
 /// The longest line that is kept of a stream.
 const LONGEST_LINE: usize = 1 << 20;
@@ -137,7 +137,7 @@ async fn stream(
     let mut answer = api.answer(&Ask::of(job, "events"), &headers, SILENCE).await?;
     loop {
         let piece = tokio::time::timeout(SILENCE, answer.chunk()).await.map_err(|_| api.silent(SILENCE))?;
-        let Some(piece) = piece.map_err(|e| api.unreachable(e))? else { return Ok(()) };
+        let Some(piece) = piece.map_err(|e| api.unreachable(&e))? else { return Ok(()) };
         *answered = tokio::time::Instant::now();
         for happening in parser.push(&piece)? {
             on(&happening);

@@ -14,7 +14,7 @@ use super::{Api, Ask};
 use crate::{delivery::Delivery, progress::transfer_bar};
 
 /// How long the farm may be silent in the middle of a file.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// How often a download is taken up again that brings nothing new.
 const TRIES: u32 = 6;
@@ -93,7 +93,7 @@ async fn piece(api: &Api, ask: &Ask, file: &mut File, have: u64, bar: &ProgressB
     let mut had = have;
     loop {
         let bytes = tokio::time::timeout(SILENCE, answer.chunk()).await.map_err(|_| api.silent(SILENCE))?;
-        let Some(bytes) = bytes.map_err(|e| api.unreachable(e))? else { break };
+        let Some(bytes) = bytes.map_err(|e| api.unreachable(&e))? else { break };
         file.write_all(&bytes).map_err(broken)?;
         had += bytes.len() as u64;
         bar.set_position(had);

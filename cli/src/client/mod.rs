@@ -20,7 +20,7 @@ use url::Url;
 use crate::settings::Settings;
 
 /// How long an answer may take that needs no work of the farm.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a request is made whose answer says that another try may help, or that did not reach the farm.
 const TRIES: u32 = 5;
@@ -181,7 +181,7 @@ impl Api {
     pub(crate) async fn ready(&self) -> Result<()> {
         let url = self.url(&[] as &[&str], &["readyz"]);
         let sent = tokio::time::timeout(Duration::from_secs(5), self.http.get(url).send()).await;
-        let answer = sent.map_err(|_| self.silent(Duration::from_secs(5)))?.map_err(|e| self.unreachable(e))?;
+        let answer = sent.map_err(|_| self.silent(Duration::from_secs(5)))?.map_err(|e| self.unreachable(&e))?;
         if answer.status().is_success() { Ok(()) } else { Err(problem::error(answer).await) }
     }
 
@@ -201,7 +201,7 @@ impl Api {
                     (problem::error(answer).await, asked)
                 }
                 Ok(Ok(answer)) => return Err(problem::error(answer).await),
-                Ok(Err(error)) => (self.unreachable(error), None),
+                Ok(Err(error)) => (self.unreachable(&error), None),
                 Err(_) => return Err(self.silent(within)),
             };
             if tried >= TRIES {
@@ -233,9 +233,9 @@ impl Api {
     }
 
     /// The farm could not be reached, or the connection broke.
-    pub(crate) fn unreachable(&self, error: reqwest::Error) -> Error {
+    pub(crate) fn unreachable(&self, error: &reqwest::Error) -> Error {
         // The innermost cause says what happened ("connection refused"); the layers above it only that something did.
-        let mut cause: &dyn std::error::Error = &error;
+        let mut cause: &dyn std::error::Error = error;
         while let Some(inner) = cause.source() {
             cause = inner;
         }

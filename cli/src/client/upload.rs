@@ -22,7 +22,7 @@ use crate::progress::transfer_bar;
 const PIECE: usize = 128 * 1024;
 
 /// How long a submission may take once it is sent or while it is: the farm decodes the whole track before it answers.
-const PATIENCE: Duration = Duration::from_secs(3600);
+const PATIENCE: Duration = Duration::from_hours(1);
 
 /// One of the two inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -107,7 +107,8 @@ pub(crate) struct Attempt {
     /// The task.
     pub(crate) task: String,
     /// Which try.
-    pub(crate) attempt: u32,
+    #[serde(rename = "attempt")]
+    pub(crate) number: u32,
     /// Who tried.
     pub(crate) worker: String,
     /// When it began.

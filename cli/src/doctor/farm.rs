@@ -18,7 +18,8 @@ pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     if !settings.ledger_url.is_empty() {
-        let ledger = within(&urls.ledger, async { stores::open_ledger(&urls.ledger).await?.ping().await }).await;
+        let ask = Box::pin(async { stores::open_ledger(&urls.ledger).await?.ping().await });
+        let ledger = within(&urls.ledger, ask).await;
         findings.push(found("ledger", ledger.map(|()| shown(&urls.ledger))));
     }
     if urls.queue != "memory:" {
@@ -26,7 +27,8 @@ pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
         findings.push(found("queue", queue.map(|()| shown(&urls.queue))));
     }
     if !settings.blobs_url.is_empty() {
-        let blobs = within(&urls.blobs, async { stores::open_blobs(&urls.blobs).await?.ping().await }).await;
+        let ask = Box::pin(async { stores::open_blobs(&urls.blobs).await?.ping().await });
+        let blobs = within(&urls.blobs, ask).await;
         findings.push(found("blob store", blobs.map(|()| shown(&urls.blobs))));
     }
     if settings.has_api() {

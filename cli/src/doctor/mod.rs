@@ -49,7 +49,7 @@ pub(crate) fn run(settings: &Settings, json: bool) -> u8 {
 }
 
 fn services(settings: &Settings) -> Vec<Finding> {
-    match runtime::client(async { Ok(farm::services(settings).await) }) {
+    match runtime::client(async { Ok(Box::pin(farm::services(settings)).await) }) {
         Ok(findings) => findings,
         Err(error) => vec![bad("services", error.message(), "free some memory and threads of this machine")],
     }

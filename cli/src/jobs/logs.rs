@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// Silence of the farm in the middle of a log.
-const SILENCE: Duration = Duration::from_secs(60);
+const SILENCE: Duration = Duration::from_mins(1);
 
 /// Attempts that are listed at most.
 const MOST: usize = 100_000;
@@ -41,7 +41,7 @@ async fn attempts(api: &Api, args: &LogsArgs, json: bool) -> Result<u8> {
         let took = attempt.ended.map(|ended| output::duration(ended.since(attempt.started).as_secs_f64()));
         table.row([
             attempt.task,
-            attempt.attempt.to_string(),
+            attempt.number.to_string(),
             attempt.outcome,
             attempt.started.to_string(),
             took.unwrap_or_default(),
@@ -63,15 +63,15 @@ async fn log(api: &Api, args: &LogsArgs, task: &str, json: bool) -> Result<u8> {
     let (mut rest, mut lines) = (Vec::new(), Vec::new());
     loop {
         let piece = tokio::time::timeout(SILENCE, answer.chunk()).await.map_err(|_| api.silent(SILENCE))?;
-        let piece = piece.map_err(|e| api.unreachable(e))?;
+        let piece = piece.map_err(|e| api.unreachable(&e))?;
         rest.extend_from_slice(piece.as_deref().unwrap_or(if rest.is_empty() { b"" } else { b"\n" }));
         while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
             let line: Vec<u8> = rest.drain(..=end).collect();
             let line = String::from_utf8_lossy(&line[..end]).into_owned();
             if json {
-                lines.push(serde_json::from_str(&line).unwrap_or(Value::from(line)))
+                lines.push(serde_json::from_str(&line).unwrap_or(Value::from(line)));
             } else {
-                say!("{}", readable(&line))
+                say!("{}", readable(&line));
             }
         }
         if piece.is_none() {
@@ -88,7 +88,7 @@ async fn log(api: &Api, args: &LogsArgs, task: &str, json: bool) -> Result<u8> {
 async fn last(api: &Api, args: &LogsArgs, task: &str) -> Result<u32> {
     let attempts = api.list(&Ask::of(&args.job, "attempts").query("task", task), MOST).await?;
     let attempts: Vec<wire::Attempt> = wire::parsed(&Value::from(attempts))?;
-    let last = attempts.into_iter().filter(|attempt| attempt.task == task).map(|attempt| attempt.attempt).max();
+    let last = attempts.into_iter().filter(|attempt| attempt.task == task).map(|attempt| attempt.number).max();
     last.ok_or_else(|| {
         Error::order(format!("nobody has tried task {task} of job {} yet", args.job))
             .mend("\"emofarm explain\" says why, and \"emofarm logs\" without --task lists what was tried")

@@ -19,7 +19,8 @@ pub(crate) fn run(args: &WorkersArgs, settings: &Settings, json: bool) -> Result
     let order = [(&args.drain, "drain"), (&args.work, "work")];
     if let Some((worker, order)) = order.into_iter().find_map(|(worker, order)| Some((worker.as_ref()?, order))) {
         let document = runtime::client(api.json(&Ask::post(&["workers", worker, order])))?;
-        return told(&document, worker, order, json);
+        told(&document, worker, order, json);
+        return Ok(exit::DONE);
     }
     let document = runtime::client(api.json(&Ask::get(&["workers"])))?;
     if json {
@@ -46,7 +47,7 @@ pub(crate) fn run(args: &WorkersArgs, settings: &Settings, json: bool) -> Result
     Ok(exit::DONE)
 }
 
-fn told(document: &Value, worker: &str, order: &str, json: bool) -> Result<u8> {
+fn told(document: &Value, worker: &str, order: &str, json: bool) {
     if json {
         say_document(true, document);
     } else if order == "drain" {
@@ -54,5 +55,4 @@ fn told(document: &Value, worker: &str, order: &str, json: bool) -> Result<u8> {
     } else {
         say!("{worker} takes tasks again");
     }
-    Ok(exit::DONE)
 }

@@ -37,7 +37,7 @@ pub(crate) fn stitcher(args: &StitcherArgs, settings: &Settings) -> Result<u8> {
 fn with(settings: &Settings, args: &HandArgs) -> Settings {
     let mut settings = settings.clone();
     if !args.pools.is_empty() {
-        settings.pools = args.pools.iter().map(|pool| pool.as_str()).collect::<Vec<_>>().join(",");
+        settings.pools = args.pools.iter().map(shared::Name::as_str).collect::<Vec<_>>().join(",");
     }
     if let Some(address) = args.health {
         settings.health = address.to_string();

@@ -1,4 +1,4 @@
-//! How fast tasks are handed out, on a real PostgreSQL and a real broker where one is known: the figures of `docs/performance.md`.
+//! How fast tasks are handed out, on a real `PostgreSQL` and a real broker where one is known: the figures of `docs/performance.md`.
 //!
 //! `cargo bench --profile dev --bench hand_out -- throughput backlog urgent [--jobs N] [--tasks N]`
 

@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn a_receiver_may_ask_for_more_time_but_not_for_ever() {
-        let hour = Duration::from_secs(3600);
+        let hour = Duration::from_hours(1);
         assert_eq!(wait(1, 1, Some(hour)), Some(hour));
         assert_eq!(wait(1, 1, Some(hour * 1000)), Some(LONGEST));
         assert!(wait(4, 1, Some(Duration::from_secs(1))).unwrap() > hour, "never less than usual");

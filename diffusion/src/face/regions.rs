@@ -51,7 +51,7 @@ fn decimal(ratio: f32) -> f64 {
 fn lip_edges(points: &KeyPoints) -> [f64; 4] {
     let ([left_x, left_y], [right_x, right_y]) = (points.left_mouth, points.right_mouth);
     let (across, down) = ((right_x - left_x).abs(), (right_y - left_y).abs());
-    let half = [(across + LIP_HEIGHT * down) / 2.0, (down + LIP_HEIGHT * across) / 2.0];
+    let half = [0.5 * (across + LIP_HEIGHT * down), 0.5 * (down + LIP_HEIGHT * across)];
     let middle = [left_x.midpoint(right_x), left_y.midpoint(right_y)];
     [middle[0] - half[0], middle[1] - half[1], middle[0] + half[0], middle[1] + half[1]]
         .map(|edge| f64::from(edge.round_ties_even()))

@@ -17,7 +17,7 @@ use super::{
     render::HalloRenderer,
 };
 use crate::{
-    face::{FaceAnalysis, FaceFiles, RegionMasks, face_region},
+    face::{FaceAnalysis, FaceFiles, MaskLevel, RegionMasks, face_region},
     latents,
     pack::hallo::{Branches, HalloConfig, HalloPack},
     sampler::{Sampling, failed},
@@ -61,7 +61,7 @@ impl HalloModel {
     fn make(&self, portrait: &Portrait, settings: &Settings) -> Result<Prepared> {
         let size = self.config.picture.size;
         let masks = RegionMasks::of(portrait, settings, self.config.latent_size());
-        let levels: Vec<[&[f32]; 3]> = masks.levels.iter().map(|level| level.branches()).collect();
+        let levels: Vec<[&[f32]; 3]> = masks.levels.iter().map(MaskLevel::branches).collect();
         // The published program's mask has three equal channels.
         let region = face_region(portrait, settings).into_iter().flat_map(|inside| [inside; 3]).collect();
         let embedding = self.faces.embedding(portrait)?;

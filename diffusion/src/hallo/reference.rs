@@ -19,9 +19,9 @@ pub(crate) struct ReferenceNet {
 /// The attention of one place.
 enum Layer {
     /// A whole transformer.
-    Whole(SpatialTransformer),
+    Whole(Box<SpatialTransformer>),
     /// The last one, of which nothing is read but its feature (exact saving 9).
-    Last(Opening),
+    Last(Box<Opening>),
 }
 
 impl ReferenceNet {
@@ -40,9 +40,13 @@ impl ReferenceNet {
                 Ok(Some(if place.last {
                     let layer = Opening::load(&scope, place.width)?;
                     scope.ignore_rest();
-                    Layer::Last(layer)
+                    Layer::Last(Box::new(layer))
                 } else {
-                    Layer::Whole(SpatialTransformer::load(&scope, place.width, config.unet.cross_attention_dim)?)
+                    Layer::Whole(Box::new(SpatialTransformer::load(
+                        &scope,
+                        place.width,
+                        config.unet.cross_attention_dim,
+                    )?))
                 }))
             })?,
         })

@@ -1,5 +1,7 @@
 //! The releases that can be pulled, each file by name: what the network does not need is not fetched.
 
+use std::fmt::Write as _;
+
 use crate::pack::hallo::RESEARCH;
 
 /// A release on the hub.
@@ -97,9 +99,9 @@ impl Release {
         licences.dedup();
         let mut text = format!("{} from {}:\n", self.description, self.repository);
         for licence in licences {
-            text.push_str(&format!("\n  {licence}: {}\n", terms(licence)));
+            let _ = writeln!(text, "\n  {licence}: {}", terms(licence));
             for file in self.files.iter().filter(|file| file.licence == licence) {
-                text.push_str(&format!("    {}  ({})\n", file.path, file.author));
+                let _ = writeln!(text, "    {}  ({})", file.path, file.author);
             }
         }
         text

@@ -113,7 +113,9 @@ pub(crate) fn soften_groups(x: &Tensor, size: usize) -> Result<Tensor> {
                 || {
                     for group in out.chunks_exact_mut(size) {
                         let weight = soften(group, 1.0);
-                        group.iter_mut().for_each(|x| *x *= weight);
+                        for x in group {
+                            *x *= weight;
+                        }
                     }
                 },
             );

@@ -56,7 +56,7 @@ impl Numbers {
     }
 
     /// The rows of all `parts` one after the other; of half precision only if all are.
-    pub(crate) fn join(parts: Vec<Self>) -> Self {
+    pub(crate) fn join(parts: &[Self]) -> Self {
         if parts.iter().any(|part| matches!(part, Self::Absent(_))) {
             return Self::Absent(parts.iter().map(Self::len).sum());
         }

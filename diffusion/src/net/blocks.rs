@@ -166,6 +166,7 @@ impl<L> Blocks<L> {
 }
 
 /// A [`Place`] before its sizes are known.
+#[derive(Clone, Copy)]
 struct At {
     way: Way,
     level: usize,

@@ -24,7 +24,7 @@ pub(crate) fn linears(scopes: &[Scope<'_>], inner: usize, outer: usize, with_bia
             bias.extend(scope.take("bias", &[outer])?);
         }
     }
-    let packed = Packed::stored(&Numbers::join(weights), scopes.len() * outer, inner, 1);
+    let packed = Packed::stored(&Numbers::join(&weights), scopes.len() * outer, inner, 1);
     Ok(Product::new(packed, with_bias.then_some(bias), Geometry::POINT))
 }
 

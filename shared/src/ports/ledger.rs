@@ -207,7 +207,7 @@ pub trait Ledger: Send + Sync {
 /// How long a leased task may make no step before it counts as stuck, when `usual` passes between two steps: twenty times
 /// as long, and never less than two minutes, since a first step may load a model.
 pub fn stuck_after(usual: Duration) -> Duration {
-    (usual * 20).max(Duration::from_secs(120))
+    (usual * 20).max(Duration::from_mins(2))
 }
 
 /// Failures after which a task is given up.
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_slow_model_is_not_stuck() {
-        assert_eq!(stuck_after(Duration::ZERO), Duration::from_secs(120));
-        assert_eq!(stuck_after(Duration::from_secs(60)), Duration::from_secs(1200));
+        assert_eq!(stuck_after(Duration::ZERO), Duration::from_mins(2));
+        assert_eq!(stuck_after(Duration::from_mins(1)), Duration::from_mins(20));
     }
 }

@@ -17,7 +17,7 @@ use crate::child::{Keeper, folder, free_port, require};
 /// Where Debian keeps the programs of each major version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// A loaded machine needs much longer than the second of an idle one.
-const LONGEST_START: Duration = Duration::from_secs(120);
+const LONGEST_START: Duration = Duration::from_mins(2);
 
 /// A `PostgreSQL` server on the loopback interface with data of its own. What it says is lost when the machine stops, not when it
 /// is killed itself: it does not wait for the disk.
@@ -100,6 +100,9 @@ impl Postgres {
     }
 
     /// Starts the server again on the same port and data; returns when it answers.
+    ///
+    /// # Panics
+    /// When it does not start in time.
     pub async fn start(&self) {
         let inner = self.inner.clone();
         off_the_runtime(move || inner.keeper.start()).await;

@@ -1,4 +1,4 @@
-//! RabbitMQ: one broker for each test process, one virtual host for each test.
+//! `RabbitMQ`: one broker for each test process, one virtual host for each test.
 
 use std::{
     path::Path,
@@ -16,9 +16,9 @@ use crate::child::{Keeper, folder, free_port, require};
 // Not the one in /usr/sbin: that becomes the user rabbitmq and writes to /var.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 /// A loaded machine needs half a minute for what takes 5 s on an idle one.
-const LONGEST_START: Duration = Duration::from_secs(120);
+const LONGEST_START: Duration = Duration::from_mins(2);
 
-/// A RabbitMQ broker on the loopback interface, with its own data, cookie and port mapper.
+/// A `RabbitMQ` broker on the loopback interface, with its own data, cookie and port mapper.
 #[derive(Clone, Debug)]
 pub struct Rabbit {
     inner: Arc<Inner>,
@@ -64,6 +64,9 @@ impl Rabbit {
     }
 
     /// Kills the broker with SIGKILL, as a power cut would.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
     pub async fn stop(&self) {
         let inner = self.inner.clone();
         let killed = tokio::task::spawn_blocking(move || inner.keeper.kill()).await;
@@ -75,6 +78,9 @@ impl Rabbit {
     }
 
     /// Starts the broker again on the same ports and data; returns when it takes connections.
+    ///
+    /// # Panics
+    /// When it does not start in time.
     pub async fn start(&self) {
         let inner = self.inner.clone();
         let started = tokio::task::spawn_blocking(move || inner.keeper.start()).await;

@@ -76,7 +76,7 @@ impl Queue for Unreliable {
 
     async fn wake(&self) -> Result<()> {
         // Half of the wakes are lost too.
-        if self.rings.fetch_add(1, Ordering::SeqCst) % 2 == 0 { self.inner.wake().await } else { Ok(()) }
+        if self.rings.fetch_add(1, Ordering::SeqCst).is_multiple_of(2) { self.inner.wake().await } else { Ok(()) }
     }
 
     async fn woken(&self) -> Result<()> {

@@ -136,7 +136,7 @@ impl Live {
     }
 }
 
-/// SQLite, a queue in memory, a directory: what an embedded farm has.
+/// `SQLite`, a queue in memory, a directory: what an embedded farm has.
 pub(crate) async fn embedded(dir: &std::path::Path) -> Stores {
     let ledger = format!("sqlite://{}", dir.join("ledger.db").display());
     let blobs = format!("file://{}", dir.join("blobs").display());

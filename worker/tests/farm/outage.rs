@@ -117,7 +117,7 @@ impl Watch for BeforeCommit {
     }
 }
 
-/// Stores whose ledger is a PostgreSQL that belongs to one test alone.
+/// Stores whose ledger is a `PostgreSQL` that belongs to one test alone.
 async fn on_postgres(dir: &Path) -> (services::Postgres, Stores) {
     let postgres = services::own_postgres().await;
     let ledger = postgres.url().await;

@@ -1,4 +1,4 @@
-//! The same film on PostgreSQL, RabbitMQ and an S3-compatible server, whatever happens to them.
+//! The same film on `PostgreSQL`, `RabbitMQ` and an S3-compatible server, whatever happens to them.
 
 use std::time::Duration;
 

@@ -144,7 +144,7 @@ impl HalloPack {
     /// # Errors
     /// See [`Self::network`].
     pub(crate) fn vae(&self) -> Result<Weights> {
-        self.weights(Role::Vae, names::vae)
+        self.weights(Role::Vae, |name| Some(names::vae(name)))
     }
 
     /// The speech encoder, under the names of the bare encoder.

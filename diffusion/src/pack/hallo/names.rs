@@ -9,7 +9,7 @@ pub(crate) fn network(config: &HalloConfig, name: &str) -> Option<String> {
 }
 
 /// Names in the autoencoder's file: the attention's layers had others when `sd-vae-ft-mse` was published.
-pub(crate) fn vae(name: &str) -> Option<String> {
+pub(crate) fn vae(name: &str) -> String {
     let renamed = [
         (".attentions.0.query.", ".attentions.0.to_q."),
         (".attentions.0.key.", ".attentions.0.to_k."),
@@ -17,7 +17,7 @@ pub(crate) fn vae(name: &str) -> Option<String> {
         (".attentions.0.proj_attn.", ".attentions.0.to_out.0."),
     ];
     let old = renamed.iter().find(|(old, _)| name.contains(old));
-    Some(old.map_or_else(|| name.to_owned(), |(old, new)| name.replace(old, new)))
+    old.map_or_else(|| name.to_owned(), |(old, new)| name.replace(old, new))
 }
 
 /// Names in the speech encoder's file. The released one is a speech recogniser: the encoder's names have a prefix there, and
@@ -46,10 +46,7 @@ mod tests {
             vae("decoder.mid_block.attentions.0.proj_attn.weight"),
             vae("decoder.mid_block.attentions.0.to_out.0.weight")
         );
-        assert_eq!(
-            vae("encoder.mid_block.attentions.0.query.bias").unwrap(),
-            "encoder.mid_block.attentions.0.to_q.bias"
-        );
+        assert_eq!(vae("encoder.mid_block.attentions.0.query.bias"), "encoder.mid_block.attentions.0.to_q.bias");
         let original = "encoder.pos_conv_embed.conv.parametrizations.weight.original";
         assert_eq!(speech("wav2vec2.encoder.pos_conv_embed.conv.weight_g").unwrap(), format!("{original}0"));
         assert_eq!(speech("encoder.pos_conv_embed.conv.weight_v"), speech(&format!("wav2vec2.{original}1")));

@@ -81,14 +81,14 @@ impl Layout {
                 speech.num_hidden_layers, speech.hidden_size
             ));
         }
-        Ok(together(network, unet, vae, speech))
+        Ok(together(&network, unet, vae, speech))
     }
 }
 
 /// Sizes of the files in the words of this house.
-fn together(network: NetworkJson, unet: UnetJson, vae: VaeJson, speech: SpeechJson) -> HalloConfig {
+fn together(network: &NetworkJson, unet: UnetJson, vae: VaeJson, speech: SpeechJson) -> HalloConfig {
     let [pose, face, lip] = network.motion_scale;
-    let NetworkJson { audio, scheduler, motion_module: motion, .. } = &network;
+    let NetworkJson { audio, scheduler, motion_module: motion, .. } = network;
     HalloConfig {
         picture: PictureSize { size: network.image_size },
         clip: Clip { frames: network.clip_length, motion_frames: network.n_motion_frames, fps: network.fps },

@@ -28,7 +28,7 @@ use once::{Once, Source};
 /// S3 removes and lists this many at once.
 const AT_ONCE: usize = 1000;
 /// S3 signs links for no longer.
-const LONGEST_LINK: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST_LINK: Duration = Duration::from_hours(168);
 
 /// A blob store in a bucket, below a prefix.
 #[derive(Clone, Debug)]

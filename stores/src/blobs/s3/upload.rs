@@ -126,11 +126,11 @@ impl Upload {
     async fn abort(&mut self) {
         self.open = false;
         let abort = self.client.abort_multipart_upload().bucket(&self.address.bucket).key(&self.key);
-        if let Err(error) = abort.upload_id(&self.id).send().await {
-            if status(&error) != Some(404) {
-                let error = explain(&self.address, &format!("abort writing {}", self.key), &error);
-                warn!(%error, "parts of an upload stay in the bucket; a lifecycle rule can remove them");
-            }
+        if let Err(error) = abort.upload_id(&self.id).send().await
+            && status(&error) != Some(404)
+        {
+            let error = explain(&self.address, &format!("abort writing {}", self.key), &error);
+            warn!(%error, "parts of an upload stay in the bucket; a lifecycle rule can remove them");
         }
     }
 }

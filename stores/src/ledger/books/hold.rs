@@ -12,9 +12,8 @@ use super::{
 };
 
 pub(super) async fn hold(db: &mut Connection, job: &JobId, hold: Hold, now: Timestamp) -> Result<bool> {
-    let before = match steps::hold_job(db, job).await? {
-        Some((JobState::Running, before)) => before,
-        _ => return Ok(false),
+    let Some((JobState::Running, before)) = steps::hold_job(db, job).await? else {
+        return Ok(false);
     };
     if before == hold {
         return Ok(true);

@@ -24,7 +24,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 /// Hears messages of some queues.
 ///
 /// A consumer for each queue would hold one message for each queue while its owner works on the first, and a limit over all consumers of
-/// a channel is gone from RabbitMQ since 4.3. So consumers exist only while nothing is heard: when the first message arrives all of them
+/// a channel is gone from `RabbitMQ` since 4.3. So consumers exist only while nothing is heard: when the first message arrives all of them
 /// are cancelled, and what they got beyond it goes back.
 #[derive(Debug)]
 pub(super) struct Ear {

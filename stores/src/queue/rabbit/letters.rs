@@ -29,12 +29,11 @@ pub(super) async fn put_aside(line: &Line, open: &Arc<Open>, delivery: &Delivery
     headers.insert(REASON.into(), AMQPValue::LongString(LongString::from(reason)));
     headers.insert(FROM.into(), AMQPValue::LongString(LongString::from(delivery.routing_key.as_str())));
     let properties = BasicProperties::default().with_delivery_mode(2).with_headers(headers);
-    match publish(line, open, vec![(DEAD_LETTERS, delivery.data.clone(), properties)]).await?[..] {
-        [Taken::Kept] => Ok(()),
-        _ => {
-            open.forget(&Place::dead_letters());
-            Err(Error::world(format!("the queue {DEAD_LETTERS} on {} does not take a dead letter", line.address)))
-        }
+    if let [Taken::Kept] = publish(line, open, vec![(DEAD_LETTERS, delivery.data.clone(), properties)]).await?[..] {
+        Ok(())
+    } else {
+        open.forget(&Place::dead_letters());
+        Err(Error::world(format!("the queue {DEAD_LETTERS} on {} does not take a dead letter", line.address)))
     }
 }
 

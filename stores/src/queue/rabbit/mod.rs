@@ -1,4 +1,4 @@
-//! The queue of a farm: RabbitMQ, version 3.10 or later.
+//! The queue of a farm: `RabbitMQ`, version 3.10 or later.
 //!
 //! Every [`Route`] has a durable quorum queue, made when it is first needed. A broker that is down is nobody's fault: who rings gets an
 //! error and may go on, who listens waits until it is back.
@@ -28,7 +28,7 @@ use ear::{Ear, Session};
 use line::Line;
 use topology::Place;
 
-/// A queue on RabbitMQ.
+/// A queue on `RabbitMQ`.
 #[derive(Debug)]
 pub struct RabbitQueue {
     line: Arc<Line>,

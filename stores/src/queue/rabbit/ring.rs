@@ -45,7 +45,9 @@ pub(super) async fn ring(line: &Arc<Line>, rings: &[(Route, TaskKey)]) -> Result
             refused += taken.iter().filter(|taken| **taken == Taken::Refused).count();
             let mut fates = taken.into_iter();
             left.retain(|_| fates.next() == Some(Taken::Unroutable));
-            left.iter().for_each(|(place, _)| open.forget(place));
+            for (place, _) in &left {
+                open.forget(place);
+            }
             if left.is_empty() {
                 break;
             }

@@ -51,7 +51,7 @@ pub(crate) async fn a_link_opens_the_blob_until_its_term(bucket: &Bucket) {
     assert_eq!(reqwest::get(long.replace("film.mp4", "other")).await.unwrap().status(), 403, "it is for one blob");
     assert_eq!(link(8 * 24 * 3_600).await.unwrap_err().cause(), Cause::Order);
     let public = S3Blobs::open(&format!("{}&public_endpoint=https://films.example", bucket.url)).await.unwrap();
-    let link = public.link(&key("a/film.mp4"), Duration::from_secs(60)).await.unwrap().unwrap();
+    let link = public.link(&key("a/film.mp4"), Duration::from_mins(1)).await.unwrap().unwrap();
     assert!(link.starts_with("https://films.example/test-"), "{link}");
     public.ping().await.expect("only links use the public name");
 }

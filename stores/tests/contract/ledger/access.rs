@@ -81,7 +81,7 @@ pub(crate) async fn keys_are_free_again_in_time(farm: &impl Farm) {
     begin("silent", "one", start).await;
     begin("told", "one", start).await;
     ledger.end_answer(&anna, "told", Some(&answer), start).await.unwrap();
-    let almost = |wait: Duration| start.after(wait - Duration::from_millis(1));
+    let almost = |wait: Duration| start.after(wait.checked_sub(Duration::from_millis(1)).unwrap());
     assert_eq!(begin("silent", "one", almost(minutes)).await, Known::Running);
     assert_eq!(begin("silent", "other", start.after(minutes)).await, Known::New);
     assert_eq!(begin("told", "one", almost(days)).await, Known::Answered(answer));

@@ -33,7 +33,7 @@ pub(crate) async fn attempts_tell_how_each_ended(farm: &impl Farm) {
     let of = |attempt, outcome| ("prepare".to_owned(), attempt, outcome);
     let prepare = [of(1, Outcome::GivenBack), of(2, Outcome::Failed), of(3, Outcome::Lost), of(4, Outcome::Done)];
     let first = ("segment-0-00000".to_owned(), 1, Outcome::Running);
-    assert_eq!(outcomes(None, 0, 9).await, [&prepare[..], &[first.clone()]].concat());
+    assert_eq!(outcomes(None, 0, 9).await, [&prepare[..], std::slice::from_ref(&first)].concat());
     assert_eq!(outcomes(Some(&TaskId::from_text("prepare")), 1, 2).await, prepare[1..3]);
     assert_eq!(outcomes(Some(&running.key.task), 0, 9).await, [first]);
     let attempts = ledger.attempts(&job, None, 1, 1).await.unwrap();

@@ -22,7 +22,7 @@ pub(crate) async fn no_confirmed_ring_is_lost_with_the_broker(rabbit: &OwnRabbit
     rabbit.broker.restart().await;
     // Its connection is gone, so this ring comes again; that is no error of whoever worked on it.
     listener.settle(held).await.unwrap();
-    while let Ok(bell) = timeout(Duration::from_secs(60), listener.next()).await {
+    while let Ok(bell) = timeout(Duration::from_mins(1), listener.next()).await {
         let bell = bell.unwrap();
         seen.insert(bell.key.clone());
         listener.settle(bell).await.unwrap();
@@ -69,7 +69,7 @@ pub(crate) async fn a_ring_into_the_void_fails_soon_and_says_where(rabbit: &OwnR
     assert!(since.elapsed() < Duration::from_secs(10), "who rings does not wait for a broker that is away");
 }
 
-/// Waits until the names of new queues are on the broker's disk: RabbitMQ writes them half a second after a queue was made (`auto_save` of
+/// Waits until the names of new queues are on the broker's disk: `RabbitMQ` writes them half a second after a queue was made (`auto_save` of
 /// Ra's `names.dets`), and a queue whose name is lost with the power never gets a leader again.
 async fn settled(rabbit: &OwnRabbit) {
     rabbit.queue().wake().await.unwrap();

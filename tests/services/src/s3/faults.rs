@@ -154,7 +154,7 @@ impl Body for Cuttable {
             return Poll::Ready(Some(Err("bad weather".into())));
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        let Some(Ok(frame)) = frame else { return Poll::Ready(frame.map(|f| f.map_err(Into::into))) };
+        let Some(Ok(frame)) = frame else { return Poll::Ready(frame) };
         let Ok(mut data) = frame.into_data() else { return Poll::Ready(None) };
         data.truncate(usize::try_from(self.left).unwrap_or(usize::MAX));
         if self.left != u64::MAX {

@@ -48,6 +48,8 @@ pub(crate) struct Settings {
     pub(crate) pools: String,
     /// Memory of a worker's GPU in MiB.
     pub(crate) gpu_memory: u32,
+    /// The pod of Kubernetes in which a worker runs, `namespace/name`; none when empty.
+    pub(crate) pod: String,
     /// What a worker computes on.
     pub(crate) device: String,
     /// How logs are written.
@@ -122,6 +124,7 @@ impl Settings {
             health: String::new(),
             pools: "default".into(),
             gpu_memory: 0,
+            pod: String::new(),
             device: "auto".into(),
             log_format: Format::Auto,
             upload_limit: 4096,

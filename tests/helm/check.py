@@ -37,8 +37,10 @@ def pod_findings(document):
         yield "the pod may run as root"
     if pod.get("securityContext", {}).get("seccompProfile", {}).get("type") != "RuntimeDefault":
         yield "the pod has no seccomp profile"
-    if pod.get("automountServiceAccountToken") is not False:
-        yield "the pod gets a token for the Kubernetes API, which nothing in it needs"
+    # Only workers of pools that grow and shrink talk to Kubernetes, by an account of their own.
+    scaled = pod.get("serviceAccountName", "").endswith("-scaled-worker")
+    if pod.get("automountServiceAccountToken") is not scaled:
+        yield "the pod gets a token for the Kubernetes API, which nothing in it needs, or lacks the one that it needs"
     for volume in pod.get("volumes", []):
         if "emptyDir" in volume and not (volume["emptyDir"] or {}).get("sizeLimit"):
             yield f"volume {volume['name']} may fill the node"

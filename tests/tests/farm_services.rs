@@ -98,7 +98,7 @@ fn next(state: &mut u64) -> u64 {
 #[test]
 fn a_random_role_is_killed_every_two_seconds_and_the_film_is_the_same() {
     let farm = Farm::on_services();
-    inputs_in(&farm.house, 120.0);
+    inputs_in(&farm.house, 40.0);
     farm.json(&["migrate"]);
     let mut roles: Vec<Role> = (0..ROLES.len()).map(|n| start(&farm, n)).collect();
     farm.wait_for_api(&mut roles[0]);

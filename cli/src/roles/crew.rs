@@ -10,7 +10,7 @@ use shared::{
 };
 use worker::Shelf;
 
-use super::{Post, drain::Loops, health::Health, name, scratch::Scratch};
+use super::{Post, drain::Loops, health::Health, name, pod::Pod, scratch::Scratch};
 use crate::{
     args::roles::{HandArgs, StitcherArgs, WorkerArgs},
     settings::Settings,
@@ -111,6 +111,14 @@ pub(super) fn start(
         ..worker::Settings::new(id, post.settings.reach(&[lane])?, scratch.dir())
     };
     let worker = worker::Worker::new(worker::Ports::of(stores, post.clock.clone()), Arc::clone(shelf), settings);
+    let worker = Arc::new(worker);
+    if lane == Lane::Render && !post.settings.pod.is_empty() {
+        let (pod, worker) = (Pod::of(&post.settings.pod)?, Arc::clone(&worker));
+        loops.start("pod", move |cancel| async move {
+            pod.follow(worker, cancel).await;
+            Ok(())
+        });
+    }
     loops.start(role, move |cancel| async move {
         let ended = worker.run(cancel.clone()).await;
         drop(scratch);

@@ -8,6 +8,7 @@ mod drain;
 mod health;
 mod migrate;
 mod name;
+mod pod;
 mod scratch;
 mod stores;
 mod wait;

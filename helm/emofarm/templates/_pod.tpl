@@ -44,8 +44,13 @@ annotations:
 {{- end -}}
 
 {{- define "emofarm.podPlace" -}}
+{{- if .costs }}
+serviceAccountName: {{ include "emofarm.fullname" .root }}-scaled-worker
+automountServiceAccountToken: true
+{{- else }}
 serviceAccountName: {{ include "emofarm.serviceAccountName" .root }}
 automountServiceAccountToken: false
+{{- end }}
 terminationGracePeriodSeconds: {{ .part.terminationGracePeriodSeconds }}
 securityContext:
   {{- toYaml .root.Values.podSecurityContext | nindent 2 }}

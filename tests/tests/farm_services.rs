@@ -95,14 +95,12 @@ fn next(state: &mut u64) -> u64 {
     z ^ (z >> 31)
 }
 
-#[test]
-fn a_random_role_is_killed_every_two_seconds_and_the_film_is_the_same() {
-    let farm = Farm::on_services();
-    inputs_in(&farm.house, 40.0);
+/// Makes a film of what lies in the house while a random role is killed every two seconds.
+fn survives(farm: &Farm, model: &str) {
     farm.json(&["migrate"]);
-    let mut roles: Vec<Role> = (0..ROLES.len()).map(|n| start(&farm, n)).collect();
+    let mut roles: Vec<Role> = (0..ROLES.len()).map(|n| start(farm, n)).collect();
     farm.wait_for_api(&mut roles[0]);
-    let submitted = farm.json(&["submit", "portrait.png", "tone.wav", "--model", "test-pattern"]);
+    let submitted = farm.json(&["submit", "portrait.png", "tone.wav", "--model", model]);
     let job = submitted["job"]["id"].as_str().unwrap().to_owned();
     let over = AtomicBool::new(false);
     let killed = std::thread::scope(|scope| {
@@ -112,7 +110,7 @@ fn a_random_role_is_killed_every_two_seconds_and_the_film_is_the_same() {
                 std::thread::sleep(Duration::from_secs(2));
                 let n = (next(&mut chance) % ROLES.len() as u64) as usize;
                 roles[n].kill();
-                roles[n] = start(&farm, n);
+                roles[n] = start(farm, n);
                 killed.push(ROLES[n]);
             }
             killed
@@ -125,8 +123,24 @@ fn a_random_role_is_killed_every_two_seconds_and_the_film_is_the_same() {
     });
     assert!(killed.len() >= 3, "the job was over before enough had died: {killed:?}");
     eprintln!("killed: {killed:?}");
-    assert!(latents(&farm, &job) == expected(&farm, &["--model", "test-pattern"]), "the latents differ");
-    assert!(completions(&farm, &job).values().all(|count| *count == 1), "a task was completed twice");
+    assert!(latents(farm, &job) == expected(farm, &["--model", model]), "the latents differ");
+    assert!(completions(farm, &job).values().all(|count| *count == 1), "a task was completed twice");
+}
+
+#[test]
+fn a_random_role_is_killed_every_two_seconds_and_the_film_is_the_same() {
+    let farm = Farm::on_services();
+    inputs_in(&farm.house, 20.0);
+    survives(&farm, "test-pattern");
+}
+
+#[test]
+fn the_demo_film_survives_it_too() {
+    let farm = Farm::on_services();
+    for (shipped, name) in [("demo/portrait.png", "portrait.png"), ("demo/speech.wav", "tone.wav")] {
+        std::fs::copy(tests::root().join(shipped), farm.house.path(name)).unwrap();
+    }
+    survives(&farm, "demo");
 }
 
 #[test]

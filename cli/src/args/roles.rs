@@ -16,7 +16,8 @@ Examples:
     EMOFARM_BLOBS_URL='s3://films?region=eu-central-1' emofarm coordinator --listen 0.0.0.0:8080
 
 Any number of coordinators may run on one ledger. While the ledger has no token the API answers this machine only,
-and elsewhere nothing but /healthz and /readyz: make one with \"emofarm token create\", and it opens within seconds. SIGTERM finishes the requests at hand; a second signal ends at once.")]
+and elsewhere nothing but /healthz and /readyz: make one with \"emofarm token create\", and it opens within seconds.
+SIGTERM finishes the requests at hand; a second signal ends at once.")]
 pub(crate) struct CoordinatorArgs {
     /// Where the API listens [setting: listen].
     #[arg(long, value_name = "ADDRESS")]

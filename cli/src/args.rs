@@ -157,6 +157,34 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// Placeholders stand for names and ids; verbs and flags are real.
+    #[test]
+    fn commands_in_the_docs_are_understood() {
+        use clap::error::ErrorKind::{
+            DisplayHelpOnMissingArgumentOrSubcommand, MissingRequiredArgument, MissingSubcommand, ValueValidation,
+        };
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let docs = std::fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path());
+        let mut seen = 0;
+        for path in docs.chain([root.join("README.md")]).filter(|path| path.extension().is_some_and(|e| e == "md")) {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().chain(text.split('`').skip(1).step_by(2));
+            for command in lines.filter(|text| text.starts_with("emofarm ") && !text.contains(['"', '|', '\\'])) {
+                let words = command.split_whitespace().filter(|word| *word != "…").take_while(|word| *word != "#");
+                seen += 1;
+                let Err(error) = Cli::try_parse_from(words) else { continue };
+                let placeholder = [
+                    DisplayHelpOnMissingArgumentOrSubcommand,
+                    MissingRequiredArgument,
+                    MissingSubcommand,
+                    ValueValidation,
+                ];
+                assert!(placeholder.contains(&error.kind()), "{}: {command}: {error}", path.display());
+            }
+        }
+        assert!(seen > 30, "only {seen} commands were found");
+    }
+
     #[test]
     fn face_and_rate_are_read_by_their_own_words() {
         let cli = Cli::try_parse_from([

@@ -26,7 +26,7 @@ pub mod tokens;
 pub mod webhooks;
 mod wishes;
 
-pub use api::serve;
+pub use api::{Listeners, serve};
 
 pub use backlog::{Backlog, backlogs};
 pub use draft::{Draft, Outline, draft, draft_for, outline};

@@ -4,14 +4,11 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::OnceLock, time::Duration
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use shared::{
-    Timestamp,
-    ports::{
-        crew::{GONE_AFTER, Hand},
-        records::Census,
-    },
+    Hold, JobState, Timestamp,
+    ports::crew::{GONE_AFTER, Hand},
 };
 
-use crate::backlog::Backlog;
+use crate::{api::Overview, backlog::Backlog};
 
 /// The recorder of this process.
 static RECORDER: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
@@ -40,9 +37,11 @@ pub fn render() -> String {
 
 /// What the whole farm looks like, in the text format of Prometheus. It is written anew each time, so that what is gone
 /// leaves no number behind.
-pub fn farm(census: &Census, backlogs: &[Backlog], crew: &[Hand], now: Timestamp) -> String {
+pub(crate) fn farm(overview: &Overview) -> String {
+    let Overview { at: now, census, backlogs, crew, dead_letters } = overview;
     let mut text = String::new();
-    let mut jobs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+    // Running jobs are told also when there are none: an alert must tell a farm without work from a farm without a voice.
+    let mut jobs = BTreeMap::from([((JobState::Running.name(), Hold::None.name()), 0)]);
     for (state, hold, n) in &census.jobs {
         *jobs.entry((state.name(), hold.name())).or_default() += n;
     }
@@ -82,7 +81,9 @@ pub fn farm(census: &Census, backlogs: &[Backlog], crew: &[Hand], now: Timestamp
     );
     let leases = backlogs.iter().map(|backlog| (of(backlog), backlog.leased as f64));
     gauge(&mut text, "emofarm_leases_active", "Tasks that workers have.", leases);
-    workers(&mut text, crew, now);
+    let letters = dead_letters.iter().map(|letters| (String::new(), *letters as f64));
+    gauge(&mut text, "emofarm_dead_letters", "Messages of the queue that nobody understood.", letters);
+    workers(&mut text, crew, *now);
     text
 }
 
@@ -126,7 +127,7 @@ fn labels(pairs: &[(&str, &str)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::{Hold, JobState, Priority, Route, TaskState, task::Lane};
+    use shared::{Priority, Route, TaskState, ports::records::Census, task::Lane};
 
     #[test]
     fn the_farm_is_told_in_the_format_of_prometheus() {
@@ -137,12 +138,15 @@ mod tests {
             oldest: vec![(route, Timestamp(1000))],
         };
         let backlogs = crate::backlog::backlogs(&census, &[], &[], Timestamp(3000));
-        let text = farm(&census, &backlogs, &[], Timestamp(3000));
+        let overview = Overview { at: Timestamp(3000), census, backlogs, crew: Vec::new(), dead_letters: Some(7) };
+        let text = farm(&overview);
         for line in [
             "emofarm_jobs{state=\"running\",hold=\"paused\"} 2",
             "emofarm_tasks{state=\"ready\",lane=\"render\",pool=\"default\",memory=\"0\",priority=\"100\"} 3",
             "emofarm_runnable_backlog_seconds{pool=\"default\",lane=\"render\"} 30",
             "emofarm_oldest_runnable_age_seconds{pool=\"default\",lane=\"render\"} 2",
+            "emofarm_jobs{state=\"running\",hold=\"none\"} 0",
+            "emofarm_dead_letters 7",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
         }

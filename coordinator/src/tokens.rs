@@ -1,10 +1,8 @@
 //! Bearer tokens: made once, shown once, kept as digests.
 
-use std::net::SocketAddr;
-
 use base64::Engine as _;
 use shared::{
-    Clock, Error, Name, Result, Timestamp,
+    Clock, Name, Result, Timestamp,
     digest::sha256,
     ports::{
         Access,
@@ -23,12 +21,13 @@ pub struct Issued {
     pub token: Token,
 }
 
-/// Makes a token of 32 random bytes and keeps its digest.
+/// Makes a token of 32 random bytes for `by` and keeps its digest.
 ///
 /// # Errors
 /// What the ledger says.
 pub async fn issue(
     access: &dyn Access,
+    by: &str,
     tenant: Name,
     role: Role,
     note: String,
@@ -41,23 +40,11 @@ pub async fn issue(
     // The name is made of the digest, not of the token: it may stand in logs.
     let id = format!("tok-{}", &sha256[..12]);
     let token = Token { id, sha256, tenant, role, note, made: clock.now(), expires };
-    access.add_token(&token).await?;
+    access.add_token(&token, by).await?;
     Ok(Issued { text, token })
 }
 
 /// What the ledger knows a token by.
 pub fn digest(text: &str) -> String {
     sha256(text.as_bytes())
-}
-
-/// Whether the API may listen on `address`: without a single token everybody is an operator, so only this machine may ask.
-///
-/// # Errors
-/// [`Cause::Order`](shared::error::Cause::Order) naming the address when it can be reached from elsewhere and there is no token.
-pub async fn may_listen(access: &dyn Access, address: SocketAddr) -> Result<()> {
-    if address.ip().is_loopback() || !access.tokens().await?.is_empty() {
-        return Ok(());
-    }
-    Err(Error::order(format!("the API has no token yet and would be open to everybody who reaches {address}"))
-        .mend("make a token with \"emofarm token create\", or listen on 127.0.0.1"))
 }

@@ -84,10 +84,19 @@ impl Farm {
     /// # Panics
     /// When the program cannot be started.
     pub fn start(&self, args: &[&str]) -> Role {
-        let log = self.house.path(&format!("{}-{}.log", args[0], free_port()));
+        self.start_as(self.command(args), &args.join(" "))
+    }
+
+    /// Starts a role by a command line of its own, under a name for messages.
+    ///
+    /// # Panics
+    /// When the program cannot be started.
+    pub fn start_as(&self, mut command: Command, name: &str) -> Role {
+        let role = name.split(' ').next().unwrap_or_default();
+        let log = self.house.path(&format!("{role}-{}.log", free_port()));
         let file = File::create(&log).expect("the log can be made");
-        let child = self.command(args).stderr(Stdio::from(file)).stdout(Stdio::null()).spawn();
-        Role { child: child.expect("the program starts"), name: args.join(" "), log }
+        let child = command.stderr(Stdio::from(file)).stdout(Stdio::null()).spawn();
+        Role { child: child.expect("the program starts"), name: name.to_owned(), log }
     }
 
     /// Runs a verb to its end and reads the document that it prints.
@@ -216,10 +225,25 @@ pub fn ok(url: &str) -> bool {
 
 /// Status and text of the answer at `url`; nothing when nobody answers.
 pub fn get(url: &str) -> Option<(u16, String)> {
+    get_as(url, "")
+}
+
+/// The same with a token, unless it is empty.
+pub fn get_as(url: &str, token: &str) -> Option<(u16, String)> {
     block_on(async {
         let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).build().ok()?;
-        let answer = client.get(url).send().await.ok()?;
+        let ask = client.get(url);
+        let ask = if token.is_empty() { ask } else { ask.bearer_auth(token) };
+        let answer = ask.send().await.ok()?;
         let status = answer.status().as_u16();
         Some((status, answer.text().await.ok()?))
     })
+}
+
+/// An address of this machine that is not a loopback one, so that whoever asks there comes from elsewhere; nothing on a machine without a network.
+pub fn outer_address() -> Option<std::net::IpAddr> {
+    // Nothing is sent: the system only says from where it would send. The address is one for documents (RFC 5737).
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|address| !address.is_loopback() && !address.is_unspecified())
 }

@@ -1,6 +1,9 @@
 //! `emofarm all` without a single URL: a farm of one machine.
 
-use tests::{farm::Farm, inputs};
+use tests::{
+    farm::{self, Farm, free_port},
+    inputs,
+};
 
 fn farm(seconds: f64) -> Farm {
     let farm = Farm::alone();
@@ -104,9 +107,68 @@ fn a_batch_is_resumed_and_reports() {
 #[test]
 fn without_a_token_only_this_machine_is_let_in() {
     let farm = farm(0.5);
-    let refused = farm.command(&["all", "--listen", "0.0.0.0:0"]).output().unwrap();
-    assert_eq!(refused.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("token create"));
+    let (port, health) = (farm.listen().rsplit_once(':').unwrap().1, free_port());
+    let start = || {
+        let mut command = farm.command(&["all", "--listen", &format!("0.0.0.0:{port}")]);
+        command.env("EMOFARM_HEALTH", format!("127.0.0.1:{health}"));
+        farm.start_as(command, "all")
+    };
+    let mut all = start();
+    farm.wait_for_api(&mut all);
+    assert!(all.log().contains("token create"), "{}", all.log());
+    assert_eq!(farm.json(&["jobs"])["jobs"].as_array().unwrap().len(), 0, "this machine is let in");
+    let metrics = format!("http://127.0.0.1:{health}/metrics");
+    assert!(farm::get(&metrics).unwrap().1.contains("emofarm_jobs{state=\"running\",hold=\"none\"} 0"));
+    let outer = farm::outer_address().map(|address| format!("http://{address}:{port}"));
+    if let Some(outer) = &outer {
+        assert_eq!(farm::get(&format!("{outer}/healthz")).unwrap().0, 200);
+        let (status, ready) = farm::get(&format!("{outer}/readyz")).unwrap();
+        assert!(status == 200 && ready.contains("no token"), "{status} {ready}");
+        for path in ["v1/jobs", "metrics", "v1/openapi.json"] {
+            let (status, said) = farm::get(&format!("{outer}/{path}")).unwrap();
+            assert!(status == 503 && said.contains("no_token_yet"), "{path}: {status} {said}");
+        }
+    }
+
+    let mut create = farm.command(&["token", "create", "--role", "operator", "--note", "me", "--json"]);
+    let issued = create.env("USER", "anna").output().unwrap();
+    let issued: serde_json::Value = serde_json::from_slice(&issued.stdout).unwrap();
+    let operator = issued["text"].as_str().unwrap();
+    if let Some(outer) = &outer {
+        let asked = || farm::get(&format!("{outer}/v1/jobs")).is_some_and(|(status, _)| status == 401);
+        all.wait_until("the door opens", asked);
+    }
+    let here = farm.api();
+    assert_eq!(farm::get(&format!("{here}/v1/jobs")).unwrap().0, 401);
+    let audit = farm::get_as(&format!("{here}/v1/audit"), operator).unwrap();
+    assert!(audit.0 == 200 && audit.1.contains("cli:anna") && audit.1.contains("token.make"), "{audit:?}");
+
+    let uploads = || std::fs::read_dir(farm.house.path("data/uploads")).unwrap().count();
+    assert_eq!(uploads(), 2, "a directory and its lock");
+    all.kill();
+    let mut all = start();
+    farm.wait_for_api(&mut all);
+    assert_eq!(uploads(), 2, "what a killed process left is gone");
+}
+
+#[test]
+fn an_address_of_others_is_asked_from_here_by_loopback_until_there_is_a_token() {
+    // A machine without a network has no address that others could reach.
+    let Some(address) = farm::outer_address() else { return };
+    let farm = farm(0.5);
+    let outer = format!("{address}:{}", farm.listen().rsplit_once(':').unwrap().1);
+    let mut all = farm.start(&["all", "--listen", &outer]);
+    farm.wait_for_api(&mut all);
+    assert_eq!(farm::get(&format!("http://{outer}/v1/jobs")).unwrap().0, 503);
+    assert_eq!(farm::get(&format!("{}/v1/jobs", farm.api())).unwrap().0, 200);
+    farm.json(&["token", "create", "--role", "operator"]);
+    all.wait_until("open", || farm::get(&format!("http://{outer}/v1/jobs")).is_some_and(|(status, _)| status == 401));
+    all.wait_until("heard at its own address only", || farm::get(&format!("{}/healthz", farm.api())).is_none());
+}
+
+#[test]
+fn tokens_allow_what_they_say() {
+    let farm = farm(0.5);
     let issued = farm.json(&["token", "create", "--role", "viewer", "--note", "dashboard", "--days", "1"]);
     let mut all = farm.start(&["all", "--listen", farm.listen()]);
     farm.wait_for_api(&mut all);

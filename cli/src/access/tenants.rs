@@ -1,9 +1,9 @@
 //! Tenants and what they are entitled to.
 
 use serde_json::json;
-use shared::{Result, ports::schedule::Tenant};
+use shared::{Clock as _, Result, clock::SystemClock, ports::schedule::Tenant};
 
-use super::ledger;
+use super::{ledger, who};
 use crate::{
     args::access::{Limit, SetTenantArgs, TenantArgs, TenantCommand},
     exit,
@@ -20,7 +20,7 @@ pub(crate) fn run(args: &TenantArgs, settings: &Settings, json: bool) -> Result<
             TenantCommand::Set(args) => {
                 let before = ledger.tenant(&args.name).await?;
                 let tenant = changed(before.unwrap_or_else(|| Tenant::unlimited(args.name.clone())), args);
-                ledger.set_tenant(&tenant).await?;
+                ledger.set_tenant(&tenant, &who(), SystemClock.now()).await?;
                 vec![tenant]
             }
             TenantCommand::List => ledger.tenants().await?,

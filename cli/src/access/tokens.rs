@@ -4,7 +4,7 @@ use coordinator::tokens;
 use serde_json::{Value, json};
 use shared::{Clock as _, Error, Result, Timestamp, clock::SystemClock, ports::access::Token};
 
-use super::ledger;
+use super::{ledger, who};
 use crate::{
     args::access::{CreateTokenArgs, TokenArgs, TokenCommand},
     exit,
@@ -28,7 +28,7 @@ async fn create(args: &CreateTokenArgs, settings: &Settings, json: bool) -> Resu
     let (ledger, clock) = (ledger(settings).await?, SystemClock);
     let expires = args.term().map(|term| clock.now().after(term));
     let (tenant, note_text) = (args.tenant.clone(), args.note.clone());
-    let issued = tokens::issue(ledger.as_ref(), tenant, args.role, note_text, expires, &clock).await?;
+    let issued = tokens::issue(ledger.as_ref(), &who(), tenant, args.role, note_text, expires, &clock).await?;
     if json {
         say!("{:#}", json!({ "ok": true, "text": issued.text, "token": document(&issued.token) }));
     } else {
@@ -64,7 +64,7 @@ async fn list(settings: &Settings, json: bool) -> Result<u8> {
 }
 
 async fn revoke(id: &str, settings: &Settings, json: bool) -> Result<u8> {
-    if !ledger(settings).await?.revoke(id).await? {
+    if !ledger(settings).await?.revoke(id, &who(), SystemClock.now()).await? {
         return Err(Error::order(format!("there is no token {id}")).mend("\"emofarm token list\" shows the ids"));
     }
     if json {

@@ -28,7 +28,7 @@ Examples:
     #[command(after_help = "Example:\n  emofarm token list --json")]
     List,
     /// End a token; requests that carry it are refused from then on.
-    #[command(after_help = "Example:\n  emofarm token revoke tok-3f9a0c51d2e7")]
+    #[command(after_help = "Example:\n  emofarm token revoke tok-3f9ac0d1e2b4")]
     Revoke {
         /// The token's id, as `token list` shows it.
         id: String,

@@ -15,12 +15,16 @@ Examples:
   EMOFARM_LEDGER_URL=postgres://farm@db/farm EMOFARM_QUEUE_URL=amqp://farm@broker \\
     EMOFARM_BLOBS_URL='s3://films?region=eu-central-1' emofarm coordinator --listen 0.0.0.0:8080
 
-Any number of coordinators may run on one ledger. Without a token in the ledger the API is bound to loopback only:
-make one with \"emofarm token create\". SIGTERM finishes the requests at hand; a second signal ends at once.")]
+Any number of coordinators may run on one ledger. While the ledger has no token the API answers this machine only,
+and elsewhere nothing but /healthz and /readyz: make one with \"emofarm token create\", and it opens within seconds.
+SIGTERM finishes the requests at hand; a second signal ends at once.")]
 pub(crate) struct CoordinatorArgs {
     /// Where the API listens [setting: listen].
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) listen: Option<SocketAddr>,
+    /// Answer /healthz, /readyz and /metrics there without a token [setting: health].
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) health: Option<SocketAddr>,
     /// Bring the ledger's tables up to date first, as `emofarm migrate` does.
     #[arg(long)]
     pub(crate) migrate: bool,

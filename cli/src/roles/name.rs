@@ -12,6 +12,15 @@ pub(super) fn host() -> String {
     if name.is_empty() { "unknown".into() } else { name.to_owned() }
 }
 
+/// A name that no other run of the program has, for what one process keeps beside others of its role.
+///
+/// # Errors
+/// When the machine gives no random bytes.
+pub(super) fn process() -> Result<String> {
+    let mark = chance::key()?;
+    Ok(format!("{}-{}-{}", host(), std::process::id(), &mark[..8]))
+}
+
 /// A name that no other run of the program has: it says where the worker runs, and nothing is claimed under it twice.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! Directories for files in the making: one for each worker, gone with it, also when it was killed.
+//! Directories for files in the making: one for each worker, one for each coordinator, gone with it, also when it was killed.
 
 use std::{
     fs::File,
@@ -7,7 +7,7 @@ use std::{
 
 use shared::{Error, Result};
 
-/// A directory of one worker alone.
+/// A directory of one owner alone.
 pub(super) struct Scratch {
     dir: PathBuf,
     lock: PathBuf,
@@ -16,7 +16,7 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// Makes the directory of the worker called `id` below `root`, and removes those whose workers are gone.
+    /// Makes the directory of the owner called `id` below `root`, and removes those whose owners are gone.
     ///
     /// # Errors
     /// Names the directory that cannot be made.
@@ -25,8 +25,11 @@ impl Scratch {
         let make = || {
             std::fs::create_dir_all(root)?;
             clear(root);
-            let held = File::create(&lock)?;
+            // It gets its name when it is held: an owner that starts meanwhile would take a free one for a dead one's.
+            let unnamed = root.join(format!("{id}.new"));
+            let held = File::create(&unnamed)?;
             held.lock()?;
+            std::fs::rename(&unnamed, &lock)?;
             std::fs::create_dir_all(&dir)?;
             Ok(held)
         };
@@ -51,7 +54,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes what killed workers left; what cannot be removed now is left for the next one.
+/// Removes what killed owners left; what cannot be removed now is left for the next one.
 fn clear(root: &Path) {
     for entry in std::fs::read_dir(root).into_iter().flatten().flatten() {
         let lock = entry.path();

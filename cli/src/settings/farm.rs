@@ -77,7 +77,7 @@ impl Settings {
         address("listen", &self.listen)
     }
 
-    /// Where workers and stitchers answer probes, if they do.
+    /// Where roles answer probes and Prometheus without a token, if they do.
     ///
     /// # Errors
     /// When the setting is no address with a port.

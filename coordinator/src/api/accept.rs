@@ -31,7 +31,9 @@ pub(crate) async fn accept(farm: &Arc<Farm>, caller: &Caller, mut received: Rece
         let slot = received.files.slot(part);
         match (slot.is_some(), source) {
             (true, None) => {}
-            (false, Some(source)) => *slot = Some(fetch(source, part, &received.scratch, &farm.settings).await?),
+            (false, Some(source)) => {
+                *slot = Some(fetch(source, part, &ordered.terms.tenant, &received.scratch, &farm.settings).await?);
+            }
             (true, Some(_)) => return Err(Problem::field(part.name(), format!("the {} came twice", part.name()))),
             (false, None) => {
                 return Err(Problem::field(part.name(), format!("the order has no {}", part.name()))
@@ -49,7 +51,7 @@ pub(crate) async fn accept(farm: &Arc<Farm>, caller: &Caller, mut received: Rece
     let new = new.map_err(|problem| private.iter().fold(problem, |problem, dir| problem.without(dir)))?;
     if new {
         farm.wake().await;
-        caller.did(farm, &ordered.terms.tenant, "job.submit", drafted.id.as_str()).await?;
+        caller.did(farm, &ordered.terms.tenant, "job.submit", drafted.id.as_str()).await;
         metrics::counter!("emofarm_jobs_submitted_total", "tenant" => ordered.terms.tenant.to_string()).increment(1);
     }
     answer(farm, &drafted, new).await

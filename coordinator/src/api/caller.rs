@@ -52,10 +52,18 @@ impl Caller {
         Ok(job)
     }
 
-    /// Records what the caller did.
-    pub(crate) async fn did(&self, farm: &Farm, tenant: &Name, act: &str, on: &str) -> Answer<()> {
+    /// Records what the caller did, for changes that the ledger does not record by itself. The change has happened: an audit that cannot
+    /// be written is told in the log and does not make the answer a failure.
+    pub(crate) async fn did(&self, farm: &Farm, tenant: &Name, act: &str, on: &str) {
+        self.log(tenant, act, on);
+        if let Err(error) = farm.ledger().audit(&self.who, tenant, act, on, farm.now()).await {
+            tracing::error!(%error, who = self.who, %tenant, act, on, "an act is missing in the audit");
+        }
+    }
+
+    /// Says in the log what the caller did.
+    pub(crate) fn log(&self, tenant: &Name, act: &str, on: &str) {
         tracing::info!(who = self.who, %tenant, act, on, "audit");
-        Ok(farm.ledger().audit(&self.who, tenant, act, on, farm.now()).await?)
     }
 }
 
@@ -71,8 +79,8 @@ impl FromRequestParts<Arc<Farm>> for Caller {
             })?;
             return Ok(Self { who: token.id, tenant: token.tenant, role: token.role });
         }
-        let nobody_has_one = farm.loopback && farm.ledger().tokens().await?.is_empty();
-        if nobody_has_one && is_of_this_machine(&parts.headers) {
+        let here = farm.door.admits_this_machine_only(&parts.extensions) && is_of_this_machine(&parts.headers);
+        if here && farm.ledger().tokens().await?.is_empty() {
             return Ok(Self { who: "anonymous".into(), tenant: Name::house(), role: Role::Operator });
         }
         Err(Problem::new(Code::Unauthenticated, "the request carries no token")
@@ -93,8 +101,8 @@ fn bearer(headers: &HeaderMap) -> Answer<Option<&str>> {
     }
 }
 
-/// Whether a request without a token comes from this machine and not from a page in its browser: such a page names itself
-/// as the origin, or reaches this machine under a name of its own.
+/// Whether a request without a token comes from this machine and not from a page in its browser or through a proxy: such a page names
+/// itself as the origin, or reaches this machine under a name of its own, and a proxy says for whom it asks.
 fn is_of_this_machine(headers: &HeaderMap) -> bool {
     let local = |authority: &str| {
         let host = authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()));
@@ -104,7 +112,8 @@ fn is_of_this_machine(headers: &HeaderMap) -> bool {
     let text = |name| headers.get(name).map(|value: &axum::http::HeaderValue| value.to_str().unwrap_or("?"));
     let host = text(header::HOST).is_none_or(local);
     let origin = text(header::ORIGIN).is_none_or(|origin| origin.split_once("://").is_some_and(|(_, at)| local(at)));
-    host && origin
+    let direct = ["forwarded", "x-forwarded-for", "via"].into_iter().all(|name| !headers.contains_key(name));
+    host && origin && direct
 }
 
 #[cfg(test)]
@@ -128,5 +137,8 @@ mod tests {
         for host in ["evil.example", "evil.example:8080", "10.0.0.1", "127.0.0.1.evil.example"] {
             assert!(!ask(host, None), "{host}");
         }
+        let mut proxied = HeaderMap::new();
+        proxied.insert("x-forwarded-for", "203.0.113.7".parse().unwrap());
+        assert!(!is_of_this_machine(&proxied));
     }
 }

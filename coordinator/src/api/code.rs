@@ -59,6 +59,7 @@ codes! {
     ConsentRequired "consent_required" UNPROCESSABLE_ENTITY false "The order must say why the portrait may be used.",
     FilmTooLong "film_too_long" UNPROCESSABLE_ENTITY false "The film is longer than the tenant may order.",
     KeyReused "key_reused" UNPROCESSABLE_ENTITY false "The idempotency key was used for another request.",
+    NoTokenYet "no_token_yet" SERVICE_UNAVAILABLE true "The farm has no token yet.",
     TimedOut "timed_out" SERVICE_UNAVAILABLE true "The request took too long.",
     Busy "busy" SERVICE_UNAVAILABLE true "Too many requests are being answered.",
     Unreachable "unreachable" SERVICE_UNAVAILABLE true "A store of the farm does not answer.",

@@ -37,7 +37,7 @@ pub(super) fn frame() -> utoipa::openapi::OpenApi {
 }
 
 /// Paths that need no token.
-const OPEN: [&str; 4] = ["/healthz", "/readyz", "/metrics", "/v1/openapi.json"];
+const OPEN: [&str; 3] = ["/healthz", "/readyz", "/v1/openapi.json"];
 
 /// The whole document (`OpenAPI` 3.1, <https://spec.openapis.org/oas/v3.1.0>).
 pub fn document() -> utoipa::openapi::OpenApi {

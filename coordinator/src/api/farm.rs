@@ -10,6 +10,8 @@ use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::{
     code::Code,
+    door::Door,
+    overview::Overview,
     problem::{Answer, Problem},
     settings::Settings,
 };
@@ -33,10 +35,11 @@ pub(crate) struct Farm {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) packs: Arc<dyn Packs>,
     pub(crate) settings: Settings,
-    /// Whether only this machine can ask; then, and while there is no token, everybody is an operator.
-    pub(crate) loopback: bool,
+    /// Who is answered while there is no token.
+    pub(crate) door: Arc<Door>,
     pub(crate) gates: Gates,
     rates: Mutex<Option<(Timestamp, Arc<Vec<Rate>>)>>,
+    overview: Mutex<Option<Arc<Overview>>>,
 }
 
 /// Rates change slowly and cost the ledger a look at many attempts: for so long they are not asked for again.
@@ -46,10 +49,11 @@ const RATES_LAST: std::time::Duration = std::time::Duration::from_secs(5);
 pub(crate) type Shared = axum::extract::State<Arc<Farm>>;
 
 impl Farm {
-    pub(crate) fn new(ports: Ports, loopback: bool) -> Self {
+    pub(crate) fn new(ports: Ports, door: Door) -> Self {
         let Ports { stores, clock, packs, settings } = ports;
         let gates = Gates::new(&settings.limits);
-        Self { stores, clock, packs, settings, loopback, gates, rates: Mutex::new(None) }
+        let (rates, overview, door) = (Mutex::new(None), Mutex::new(None), Arc::new(door));
+        Self { stores, clock, packs, settings, door, gates, rates, overview }
     }
 
     pub(crate) fn ledger(&self) -> &dyn Books {
@@ -69,6 +73,19 @@ impl Farm {
         let rates = Arc::new(self.ledger().rates().await?);
         *kept = Some((self.now(), rates.clone()));
         Ok(rates)
+    }
+
+    /// What the farm looks like, counted at most once in [`Limits::overview`](super::settings::Limits::overview) however many ask:
+    /// counting costs more the more tasks wait.
+    pub(crate) async fn overview(&self) -> Result<Arc<Overview>> {
+        let mut kept = self.overview.lock().await;
+        let young = |overview: &&Arc<Overview>| self.now().since(overview.at) < self.settings.limits.overview;
+        if let Some(overview) = kept.as_ref().filter(young) {
+            return Ok(overview.clone());
+        }
+        let overview = Arc::new(Overview::take(self).await?);
+        *kept = Some(overview.clone());
+        Ok(overview)
     }
 
     /// Tells the coordinators that something changed. The ledger knows it already, so a bell that is down only costs time.

@@ -8,10 +8,12 @@ mod answers;
 mod caller;
 mod code;
 mod document;
+mod door;
 mod extract;
 mod farm;
 mod intake;
 mod layers;
+mod overview;
 mod problem;
 mod range;
 mod routes;
@@ -24,17 +26,19 @@ pub(crate) mod wire;
 
 use std::sync::Arc;
 
-use axum::{Router, extract::DefaultBodyLimit, middleware};
+use axum::{Router, extract::DefaultBodyLimit, middleware, routing::get};
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 pub use code::Code;
 pub use document::document;
 pub use farm::Ports;
+pub(crate) use overview::Overview;
 pub use problem::Problem;
-pub use serve::serve;
-pub use settings::{Limits, Settings, Sources};
+pub use serve::{Listeners, serve};
+pub use settings::{Limits, Settings, Sources, TENANT};
 
 use self::{
+    door::Door,
     farm::Farm,
     routes::{
         artifacts, audit, backlog, control, dead_letters, deliveries, estimate, events, explain, health, job, jobs,
@@ -82,10 +86,14 @@ fn endpoints() -> OpenApiRouter<Arc<Farm>> {
         .routes(routes!(document::openapi))
 }
 
-/// The service over some ports. `loopback` says whether only this machine can reach it: then, and while there is no token in
-/// the ledger, everybody is an operator.
-pub fn router(ports: Ports, loopback: bool) -> Router {
-    let farm = Arc::new(Farm::new(ports, loopback));
+/// The service over some ports for a listener that only this machine can reach: while there is no token in the ledger, everybody
+/// is an operator.
+pub fn router(ports: Ports) -> Router {
+    routes_for_everybody(&Arc::new(Farm::new(ports, Door::of_loopback())))
+}
+
+/// What the API answers.
+fn routes_for_everybody(farm: &Arc<Farm>) -> Router {
     let json = farm.settings.limits.json_bytes;
     let (router, _) = endpoints().split_for_parts();
     router
@@ -93,6 +101,19 @@ pub fn router(ports: Ports, loopback: bool) -> Router {
         .method_not_allowed_fallback(layers::no_method)
         .layer(DefaultBodyLimit::max(json))
         .route_layer(middleware::from_fn_with_state(farm.clone(), layers::bounds))
+        .layer(middleware::from_fn_with_state(farm.door.clone(), door::layer))
         .layer(middleware::from_fn(trace::layer))
-        .with_state(farm)
+        .with_state(farm.clone())
+}
+
+/// What is answered on the address for probes and Prometheus, where nobody needs a token.
+fn routes_for_watchers(farm: &Arc<Farm>) -> Router {
+    Router::new()
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::open))
+        .fallback(layers::no_path)
+        .route_layer(middleware::from_fn_with_state(farm.clone(), layers::bounds))
+        .layer(middleware::from_fn(trace::layer))
+        .with_state(farm.clone())
 }

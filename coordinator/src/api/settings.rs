@@ -46,6 +46,9 @@ impl Settings {
     }
 }
 
+/// What stands for the name of the tenant in a place of inputs.
+pub const TENANT: &str = "{tenant}";
+
 /// From where inputs may be fetched. Nothing is allowed by default.
 #[derive(Clone)]
 pub struct Sources {
@@ -55,9 +58,10 @@ pub struct Sources {
     pub plain_http: bool,
     /// Which addresses those hosts may have.
     pub reachable: Reachable,
-    /// Directories below which `file` URLs may lie.
+    /// Directories below which `file` URLs may lie. `{tenant}` in one stands for the tenant whose job it is.
     pub directories: Vec<PathBuf>,
-    /// Buckets: the beginning of an `s3` URL, such as `s3://inputs/studio-7`, and the store that keeps what is below.
+    /// Buckets: the beginning of an `s3` URL, such as `s3://inputs/studio-7` or `s3://inputs/{tenant}`, and the store that keeps what is
+    /// below it, or below what stands before `/{tenant}`. Without `{tenant}` every tenant may name what lies there.
     pub buckets: Vec<(String, Arc<dyn Blobs>)>,
 }
 
@@ -102,6 +106,8 @@ pub struct Limits {
     pub heartbeat: Duration,
     /// How long a link to an artifact is good.
     pub link: Duration,
+    /// For how long a count of the whole farm is told again instead of counting anew.
+    pub overview: Duration,
 }
 
 impl Default for Limits {
@@ -120,6 +126,7 @@ impl Default for Limits {
             look: Duration::from_secs(1),
             heartbeat: Duration::from_secs(15),
             link: Duration::from_mins(15),
+            overview: Duration::from_secs(5),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::{
     extract::{MatchedPath, Request},
-    http::HeaderValue,
+    http::{HeaderValue, Method},
     middleware::Next,
     response::Response,
 };
@@ -26,7 +26,7 @@ pub(crate) fn carried<F: Future>(work: F) -> impl Future<Output = F::Output> {
 pub(crate) async fn layer(request: Request, next: Next) -> Response {
     let given = request.headers().get("traceparent").and_then(|value| value.to_str().ok()).and_then(trace_id);
     let id = given.unwrap_or_else(|| crate::chance::hex::<16>().unwrap_or_else(|_| "0".repeat(32)));
-    let method = request.method().to_string();
+    let method = known(request.method());
     let path = request.extensions().get::<MatchedPath>().map_or("unknown", MatchedPath::as_str).to_owned();
     let span = tracing::info_span!("request", trace_id = %id, %method, %path);
     let started = tokio::time::Instant::now();
@@ -40,6 +40,12 @@ pub(crate) async fn layer(request: Request, next: Next) -> Response {
     response
 }
 
+/// A method as a label of metrics. Clients may send any word as a method, and each would be counted for as long as the process lives.
+fn known(method: &Method) -> &'static str {
+    const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS"];
+    METHODS.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+}
+
 /// The trace id of a `traceparent`: `00-<32 hexadecimal digits>-<16>-<2>`.
 fn trace_id(traceparent: &str) -> Option<String> {
     let mut fields = traceparent.split('-');
@@ -51,6 +57,14 @@ fn trace_id(traceparent: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn methods_that_nobody_knows_are_one() {
+        assert_eq!([known(&Method::GET), known(&Method::DELETE)], ["GET", "DELETE"]);
+        for word in ["BREW", "get", "XYZZY-1"] {
+            assert_eq!(known(&Method::from_bytes(word.as_bytes()).unwrap()), "other");
+        }
+    }
 
     #[test]
     fn only_well_formed_trace_ids_are_taken_over() {

@@ -1,6 +1,7 @@
 //! News of jobs to whoever ordered them, by the Standard Webhooks convention (<https://www.standardwebhooks.com>).
 
 mod check;
+mod flight;
 mod post;
 mod sender;
 mod sign;

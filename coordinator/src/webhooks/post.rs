@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Time for one try.
-const TIMEOUT: Duration = Duration::from_secs(20);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// The largest body that is sent; receivers need not take more.
 pub const MOST_BODY: usize = 20_000;

@@ -46,6 +46,32 @@ async fn what_is_made_is_listed_and_given_in_whole_and_in_part() {
 }
 
 #[tokio::test]
+async fn long_lists_come_in_pages() {
+    let api = Api::new().await;
+    let id = api.job(1, json!({})).await;
+    api.finish(&id).await;
+    let path = format!("/v1/jobs/{id}/artifacts?limit=3");
+    let names = |page: &serde_json::Value| -> Vec<String> {
+        page["items"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let first = api.get(&path).await.fine(200);
+    assert_eq!(
+        (names(&first), first["next"].as_str()),
+        (vec!["part-00000".into(), "part-00001".into(), "film".into()], Some("film"))
+    );
+    let second = api.get(&format!("{path}&cursor=film")).await.fine(200);
+    assert_eq!((names(&second), second.get("next")), (vec!["thumbnail".to_owned()], None));
+    assert!(api.get(&format!("/v1/jobs/{id}/artifacts?limit=4")).await.fine(200).get("next").is_none());
+    // What was tidied away takes no place on a page, and the next one begins behind it.
+    api.stores.blobs.remove(&format!("jobs/{id}/part-00001/")).await.unwrap();
+    let tidied = api.get(&format!("/v1/jobs/{id}/artifacts?limit=2")).await.fine(200);
+    assert_eq!((names(&tidied), tidied["next"].as_str()), (vec!["part-00000".to_owned()], Some("part-00001")));
+    for wrong in ["limit=0", "limit=501", "cursor=part-00009", "page=2"] {
+        api.get(&format!("/v1/jobs/{id}/artifacts?{wrong}")).await.refused(422, "invalid_field");
+    }
+}
+
+#[tokio::test]
 async fn a_thumbnail_is_the_first_frame_made_once() {
     let api = Api::new().await;
     let id = api.job(1, json!({})).await;

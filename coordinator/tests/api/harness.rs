@@ -100,10 +100,11 @@ impl Api {
         let mut settings = Settings::new("sizes", dir.path().join("scratch"));
         settings.segment_clips = 2;
         settings.limits.look = std::time::Duration::from_millis(20);
+        settings.limits.overview = std::time::Duration::ZERO;
         change(&mut settings, dir.path());
         let clock = Arc::new(ManualClock::at(Timestamp(1_800_000_000_000)));
         let ports = Ports { stores: stores.clone(), clock: clock.clone(), packs: Arc::new(OnePack), settings };
-        Self { router: router(ports, true), stores, clock, dir }
+        Self { router: router(ports), stores, clock, dir }
     }
 
     /// Sends a request; its answer is checked against the document.
@@ -155,7 +156,7 @@ impl Api {
     pub(crate) async fn token(&self, tenant: &str, role: Role) -> String {
         let tenant: Name = tenant.parse().unwrap();
         let ledger = self.stores.ledger.as_ref();
-        tokens::issue(ledger, tenant, role, "test".into(), None, self.clock.as_ref()).await.unwrap().text
+        tokens::issue(ledger, "test", tenant, role, "test".into(), None, self.clock.as_ref()).await.unwrap().text
     }
 
     /// Everything that lies in the scratch directory.

@@ -6,10 +6,13 @@ use axum::http::Method;
 use serde_json::json;
 use shared::{
     Clock as _, TaskId, TaskKey,
-    ports::crew::{WorkerOrder, WorkerState},
+    ports::{
+        access::Role,
+        crew::{WorkerOrder, WorkerState},
+    },
 };
 
-use super::harness::Api;
+use super::harness::{Api, Form};
 
 #[tokio::test]
 async fn workers_are_listed_and_asked() {
@@ -91,6 +94,40 @@ async fn metrics_show_the_farm() {
     }
     assert!(text.contains("emofarm_runnable_backlog_seconds{pool=\"default\""), "{text}");
     assert!(!text.contains(&id), "no job stands in metrics");
+}
+
+#[tokio::test]
+async fn metrics_tell_a_tenant_nothing_of_others() {
+    let api = Api::new().await;
+    coordinator::telemetry::install();
+    let viewer = api.token("metrics-a", Role::Viewer).await;
+    let operator = api.token("house", Role::Operator).await;
+    for (seed, tenant) in [(1, "metrics-a"), (2, "metrics-b")] {
+        let order = json!({ "seed": seed, "tenant": tenant });
+        api.upload(Form::film().order(&order).by(&operator)).await.fine(202);
+    }
+    let seen = async |token: &str| api.ask(Method::GET, "/metrics", Some(token), None).await.text();
+    let line = |tenant: &str| format!("emofarm_jobs_submitted_total{{tenant=\"{tenant}\"}} 1");
+    let (all, own) = (seen(&operator).await, seen(&viewer).await);
+    assert!(all.contains(&line("metrics-a")) && all.contains(&line("metrics-b")), "{all}");
+    assert!(own.contains(&line("metrics-a")) && own.contains("emofarm_jobs{") && !own.contains("metrics-b"), "{own}");
+}
+
+#[tokio::test]
+async fn the_farm_is_counted_once_for_many_who_ask() {
+    let api = Api::with(|settings, _| settings.limits.overview = Duration::from_secs(5)).await;
+    let running = async || {
+        let text = api.get("/metrics").await.text();
+        text.lines().find(|line| line.starts_with("emofarm_jobs{state=\"running\"")).unwrap().to_owned()
+    };
+    assert!(running().await.ends_with(" 0"), "a farm without jobs has a voice too");
+    api.job(1, json!({})).await;
+    api.clock.advance(Duration::from_millis(4999));
+    assert!(running().await.ends_with(" 0"));
+    assert_eq!(api.get("/v1/backlog").await.fine(200)["waiting"], 0);
+    api.clock.advance(Duration::from_millis(1));
+    assert!(running().await.ends_with(" 1"));
+    assert_eq!(api.get("/v1/backlog").await.fine(200)["waiting"], 1);
 }
 
 #[tokio::test]

@@ -1,11 +1,20 @@
 //! Inputs that are named by a URL.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{Method, StatusCode},
+    routing::get,
+};
 use coordinator::{Reachable, api::Settings};
+use futures_util::stream;
 use serde_json::{Value, json};
-use shared::digest::sha256;
+use shared::{digest::sha256, ports::access::Role};
 
 use super::{
     harness::Api,
@@ -23,11 +32,20 @@ async fn web() -> String {
         .route("/away", get(redirect("https://other.example/face.png")))
         .route("/near", get(redirect("/face.png")))
         .route("/round", get(redirect("/round")))
+        .route("/drips", get(drips))
         .route("/broken", get(|| async { StatusCode::INTERNAL_SERVER_ERROR }));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move { axum::serve(listener, router).await });
     format!("http://{address}")
+}
+
+/// A portrait that comes for ever, a byte at a time and never silent for long.
+async fn drips() -> Body {
+    Body::from_stream(stream::unfold((), async |()| {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Some((Ok::<_, std::io::Error>(Bytes::from_static(b"x")), ()))
+    }))
 }
 
 fn local(settings: &mut Settings) {
@@ -138,4 +156,85 @@ async fn objects_of_allowed_buckets_are_taken() {
     refused("s3://inputs/other/reel/face.png".into()).await.refused(403, "source_refused");
     refused(uri("../face.png")).await.refused(403, "source_refused");
     refused(uri("a b")).await.refused(422, "invalid_field");
+}
+
+#[tokio::test]
+async fn a_source_that_drips_does_not_hold_its_place_for_ever() {
+    let at = web().await;
+    let api = Api::with(|settings, _| {
+        local(settings);
+        settings.limits.upload = Duration::from_millis(400);
+        settings.limits.uploads = 1;
+    })
+    .await;
+    let (slow, fast) = (format!("{at}/drips"), format!("{at}/face.png"));
+    let speech = format!("{at}/speech.wav");
+    api.post("/v1/jobs", order(&slow, &speech)).await.refused(503, "timed_out");
+    let started = Instant::now();
+    let next = loop {
+        let reply = api.post("/v1/jobs", order(&fast, &speech)).await;
+        if reply.status != 503 || started.elapsed() > Duration::from_secs(10) {
+            break reply;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    next.fine(202);
+    assert_eq!(api.scratch(), 0, "what came of it is gone");
+}
+
+/// Tenants `a` and `b`; whether each gets what lies at `uri`.
+async fn who_gets(api: &Api, uri: &str, audio: &str) -> [bool; 2] {
+    let mut got = [false; 2];
+    for (tenant, got) in ["a", "b"].into_iter().zip(&mut got) {
+        let token = api.token(tenant, Role::Submitter).await;
+        let reply = api.ask(Method::POST, "/v1/jobs", Some(&token), Some(order(uri, audio))).await;
+        *got = reply.status.is_success();
+        if !*got {
+            reply.refused(403, "source_refused");
+        }
+    }
+    got
+}
+
+#[tokio::test]
+async fn sources_of_a_tenant_are_its_own() {
+    let other = Api::new().await;
+    let store = other.stores.blobs.clone();
+    for tenant in ["a", "b", "ab"] {
+        let key = shared::ports::BlobKey::from_text(format!("{tenant}/raw/face.png")).unwrap();
+        store.put(&key, &portrait(1)).await.unwrap();
+    }
+    let shared_key = shared::ports::BlobKey::from_text("raw/speech.wav").unwrap();
+    store.put(&shared_key, &track(8000)).await.unwrap();
+    let api = Api::with(|settings, dir| {
+        settings.sources.directories = vec![dir.join("in/{tenant}")];
+        settings.sources.buckets =
+            vec![("s3://inputs/{tenant}/raw".into(), Arc::clone(&store)), ("s3://common".into(), Arc::clone(&store))];
+    })
+    .await;
+    let dir = api.dir.path();
+    for tenant in ["a", "b"] {
+        std::fs::create_dir_all(dir.join("in").join(tenant)).unwrap();
+        std::fs::write(dir.join("in").join(tenant).join("face.png"), portrait(2)).unwrap();
+    }
+    std::os::unix::fs::symlink(dir.join("in/b/face.png"), dir.join("in/a/link.png")).unwrap();
+    let common = "s3://common/raw/speech.wav";
+    let file = |place: &str| format!("file://{}/in/{place}/face.png", dir.display());
+    for (uri, expected) in [
+        ("s3://inputs/a/raw/face.png".to_owned(), [true, false]),
+        ("s3://inputs/b/raw/face.png".to_owned(), [false, true]),
+        ("s3://inputs/ab/raw/face.png".to_owned(), [false, false]),
+        ("s3://inputs/a/raw/../../b/raw/face.png".to_owned(), [false, true]),
+        ("s3://inputs/%7Btenant%7D/raw/face.png".to_owned(), [false, false]),
+        (file("a"), [true, false]),
+        (file("b"), [false, true]),
+        (format!("file://{}/in/a/link.png", dir.display()), [false, false]),
+    ] {
+        assert_eq!(who_gets(&api, &uri, common).await, expected, "{uri}");
+    }
+    // Whoever may order for others orders from their places.
+    let operator = api.token("house", Role::Operator).await;
+    let mut ask = order("s3://inputs/b/raw/face.png", common);
+    (ask["tenant"], ask["seed"]) = ("b".into(), 9.into());
+    api.ask(Method::POST, "/v1/jobs", Some(&operator), Some(ask)).await.fine(202);
 }

@@ -176,6 +176,57 @@ async fn a_receiver_says_when_to_come_again_or_never() {
 }
 
 #[tokio::test]
+async fn what_was_answered_410_goes_again_on_request() {
+    let (receiver, url) = Receiver::start().await;
+    let api = farm().await;
+    let id = ordered(&api, &url, json!([])).await;
+    let sender = sender(&api, Reachable::Anything);
+    receiver.answering(&[(410, None)]);
+    api.finish(&id).await;
+    while sender.tick().await.unwrap() > 0 {}
+    let before = deliveries(&api, &id).await;
+    assert!(before.len() == 3 && before.iter().all(|one| one["state"] == "failed"), "{before:?}");
+    assert_eq!(receiver.count(), 1);
+    // Whichever is asked for: the one that was answered, and one that was spared for it.
+    for one in before.iter().rev() {
+        let path = format!("/v1/jobs/{id}/deliveries/{}/replay", one["id"]);
+        api.ask(axum::http::Method::POST, &path, None, None).await.fine(200);
+        assert_eq!(sender.tick().await.unwrap(), 1);
+    }
+    let after = deliveries(&api, &id).await;
+    assert!(after.iter().all(|one| one["state"] == "delivered"), "{after:?}");
+    assert_eq!(receiver.count(), 4);
+}
+
+#[tokio::test]
+async fn a_receiver_that_hangs_delays_nobody_else() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let hanging = format!("http://{}/hook", silent.local_addr().unwrap());
+    let (receiver, url) = Receiver::start().await;
+    let api = farm().await;
+    for seed in 1..=40 {
+        let webhook = json!({ "url": hanging, "secret": SECRET, "events": ["job.accepted"] });
+        api.job(seed, json!({ "webhook": webhook })).await;
+    }
+    api.clock.advance(Duration::from_millis(1));
+    let webhook = json!({ "url": url, "secret": SECRET, "events": ["job.accepted"] });
+    let id = api.job(41, json!({ "webhook": webhook })).await;
+    let (sender, cancel) = (sender(&api, Reachable::Anything), tokio_util::sync::CancellationToken::new());
+    let arrived = async {
+        while receiver.count() == 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        while deliveries(&api, &id).await[0]["state"] != "delivered" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        cancel.cancel();
+    };
+    let both = async { tokio::join!(sender.run(cancel.clone()), arrived) };
+    // The silent receiver is waited for twenty seconds.
+    tokio::time::timeout(Duration::from_secs(10), both).await.expect("it arrives").0.unwrap();
+}
+
+#[tokio::test]
 async fn nothing_is_sent_to_inner_addresses() {
     let (receiver, url) = Receiver::start().await;
     let api = farm().await;

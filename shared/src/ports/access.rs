@@ -81,8 +81,8 @@ pub enum Known {
 /// Keeps tokens and answers.
 #[async_trait]
 pub trait Access: Send + Sync {
-    /// Keeps a token.
-    async fn add_token(&self, token: &Token) -> Result<()>;
+    /// Keeps a token, made by `by`; that is in the audit, in the same transaction.
+    async fn add_token(&self, token: &Token, by: &str) -> Result<()>;
 
     /// The token with this digest, unless it was revoked or is over.
     async fn token(&self, sha256: &str, now: Timestamp) -> Result<Option<Token>>;
@@ -90,8 +90,8 @@ pub trait Access: Send + Sync {
     /// All tokens that were not revoked, by id.
     async fn tokens(&self) -> Result<Vec<Token>>;
 
-    /// Ends a token; whether there was one.
-    async fn revoke(&self, id: &str) -> Result<bool>;
+    /// Ends a token, as `by` asked; whether there was one. That is in the audit, in the same transaction.
+    async fn revoke(&self, id: &str, by: &str, now: Timestamp) -> Result<bool>;
 
     /// Takes an idempotency key for a request. A key whose request never was answered is free again after ten minutes, and
     /// any after seven days.
@@ -100,7 +100,7 @@ pub trait Access: Send + Sync {
     /// Keeps the answer; `None` frees the key, because the request failed in a way that may pass.
     async fn end_answer(&self, tenant: &Name, key: &str, answer: Option<&Answer>, now: Timestamp) -> Result<()>;
 
-    /// Records an act of somebody for the audit: who, what, on what.
+    /// Records an act of somebody for the audit: who, what, on what. Changes of tokens and tenants are recorded with the change.
     async fn audit(&self, who: &str, tenant: &Name, act: &str, on: &str, now: Timestamp) -> Result<()>;
 
     /// What was recorded for the audit, the latest first, at most `limit`.

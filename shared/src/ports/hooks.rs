@@ -4,6 +4,12 @@ use async_trait::async_trait;
 
 use crate::{JobId, Result, Timestamp, ports::records::Event, terms::Webhook};
 
+/// What is recorded of a try that a receiver answered with "I want nothing more of this job" (HTTP status 410).
+pub const GONE: &str = "answered 410";
+
+/// What becomes of [`GONE`] when one of the job's deliveries is sent again on request.
+pub const GONE_ONCE: &str = "answered 410, before a delivery of the job was sent again";
+
 /// Where a delivery stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -57,17 +63,21 @@ pub struct Delivery {
 /// Keeps deliveries.
 #[async_trait]
 pub trait Hooks: Send + Sync {
-    /// Takes at most `limit` deliveries that are due, and makes each due again at `until` unless it is settled before: so that
-    /// several coordinators never send the same one at once, and one that dies sends nothing into oblivion. Events of jobs with a webhook become
-    /// deliveries in the transaction in which they happen.
+    /// Takes at most `limit` deliveries that are due, of each job only the earliest, and makes each due again at `until` unless it is settled
+    /// before: so that several coordinators never send the same one at once, and one that dies sends nothing into oblivion. Events of jobs
+    /// with a webhook become deliveries in the transaction in which they happen.
     async fn due(&self, limit: u32, until: Timestamp, now: Timestamp) -> Result<Vec<Delivery>>;
 
     /// Records how a try ended: `Waiting` with the moment of the next one, `Delivered` or `Failed`.
     async fn settle_delivery(&self, id: u64, state: DeliveryState, next: Timestamp, last: &str) -> Result<()>;
 
+    /// Makes a delivery that was taken due again at `next`, without counting a try.
+    async fn put_off_delivery(&self, id: u64, next: Timestamp) -> Result<()>;
+
     /// The deliveries of a job, oldest first.
     async fn deliveries(&self, job: &JobId) -> Result<Vec<Delivery>>;
 
-    /// Sends one again from the start; whether there was one of this job.
+    /// Sends one again from the start; whether there was one of this job. Whoever asks for that knows that the receiver is there
+    /// again: what it answered with [`GONE`] keeps no delivery of the job back any more.
     async fn replay(&self, job: &JobId, id: u64, now: Timestamp) -> Result<bool>;
 }

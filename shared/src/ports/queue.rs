@@ -45,6 +45,9 @@ pub trait Queue: Send + Sync {
     /// Messages that could not be understood, at most `limit`; they stay.
     async fn dead_letters(&self, limit: u32) -> Result<Vec<DeadLetter>>;
 
+    /// How many messages could not be understood and lie aside.
+    async fn count_dead_letters(&self) -> Result<u64>;
+
     /// Puts every dead letter back into the queue it came from; how many there were.
     async fn replay_dead_letters(&self) -> Result<u64>;
 

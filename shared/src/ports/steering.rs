@@ -16,8 +16,8 @@ pub trait Steering: Send + Sync {
     /// Ends draining jobs that have nothing under way any more; which ones.
     async fn drained(&self, now: Timestamp) -> Result<Vec<JobId>>;
 
-    /// Makes or changes a tenant.
-    async fn set_tenant(&self, tenant: &Tenant) -> Result<()>;
+    /// Makes or changes a tenant, as `by` asked; that is in the audit, in the same transaction.
+    async fn set_tenant(&self, tenant: &Tenant, by: &str, now: Timestamp) -> Result<()>;
 
     /// The tenant called `name`, if an operator made one.
     async fn tenant(&self, name: &Name) -> Result<Option<Tenant>>;

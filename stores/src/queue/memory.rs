@@ -110,6 +110,10 @@ impl Queue for MemoryQueue {
         Ok(Vec::new())
     }
 
+    async fn count_dead_letters(&self) -> Result<u64> {
+        Ok(0)
+    }
+
     async fn replay_dead_letters(&self) -> Result<u64> {
         Ok(0)
     }

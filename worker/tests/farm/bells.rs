@@ -87,6 +87,10 @@ impl Queue for Unreliable {
         self.inner.dead_letters(limit).await
     }
 
+    async fn count_dead_letters(&self) -> Result<u64> {
+        self.inner.count_dead_letters().await
+    }
+
     async fn replay_dead_letters(&self) -> Result<u64> {
         self.inner.replay_dead_letters().await
     }

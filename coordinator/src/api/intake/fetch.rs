@@ -3,7 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use futures_util::StreamExt as _;
-use shared::{Error, error::Cause, ports::BlobKey};
+use shared::{Error, Name, error::Cause, ports::BlobKey};
 use url::Url;
 
 use super::{File, Incoming, Part, Scratch, own_name, too_large};
@@ -11,7 +11,7 @@ use crate::{
     api::{
         code::Code,
         problem::{Answer, Problem},
-        settings::{Settings, Sources},
+        settings::{Settings, Sources, TENANT},
         wire::order::Source,
     },
     egress, inputs,
@@ -20,8 +20,14 @@ use crate::{
 /// Redirects that are followed; each goes through the same rules as the first URL.
 const REDIRECTS: usize = 5;
 
-/// Brings an input here, and checks its digest where the order names one.
-pub(crate) async fn fetch(source: &Source, part: Part, scratch: &Scratch, settings: &Settings) -> Answer<File> {
+/// Brings an input of a tenant's order here, and checks its digest where the order names one.
+pub(crate) async fn fetch(
+    source: &Source,
+    part: Part,
+    tenant: &Name,
+    scratch: &Scratch,
+    settings: &Settings,
+) -> Answer<File> {
     let unreadable = || Problem::field(part.name(), "the uri is not an absolute URL");
     if source.uri.len() > 2000 {
         return Err(Problem::field(part.name(), "the uri has more than 2000 characters"));
@@ -29,8 +35,8 @@ pub(crate) async fn fetch(source: &Source, part: Part, scratch: &Scratch, settin
     let url: Url = source.uri.parse().map_err(|_| unreadable())?;
     let file = match url.scheme() {
         "https" | "http" => from_web(url, part, scratch, settings).await?,
-        "file" => from_directory(&url, part, scratch, settings).await?,
-        "s3" => from_bucket(&url, part, scratch, settings).await?,
+        "file" => from_directory(&url, part, tenant, scratch, settings).await?,
+        "s3" => from_bucket(&url, part, tenant, scratch, settings).await?,
         scheme => {
             return Err(Problem::field(part.name(), format!("\"{scheme}\" is no scheme of inputs"))
                 .mend("give an https, s3 or file URL, or upload the file"));
@@ -123,9 +129,11 @@ async fn receive(
 }
 
 /// A file of this machine, below a directory that the operator allows, also after links are followed.
-async fn from_directory(url: &Url, part: Part, scratch: &Scratch, settings: &Settings) -> Answer<File> {
+async fn from_directory(url: &Url, part: Part, tenant: &Name, scratch: &Scratch, settings: &Settings) -> Answer<File> {
     let path = url.to_file_path().map_err(|()| Problem::field(part.name(), "the uri names no file of this machine"))?;
-    let directories = &settings.sources.directories;
+    let of_tenant =
+        |dir: &PathBuf| dir.to_str().map_or_else(|| dir.clone(), |dir| dir.replace(TENANT, tenant.as_str()).into());
+    let directories: Vec<PathBuf> = settings.sources.directories.iter().map(of_tenant).collect();
     let plain = path.components().all(|c| matches!(c, Component::RootDir | Component::Normal(_)));
     if !plain || !directories.iter().any(|dir| path.starts_with(dir)) {
         return Err(refused(part, "this directory"));
@@ -151,12 +159,11 @@ fn file_name(path: &Path, part: Part) -> &str {
 }
 
 /// An object in a bucket that the operator allows.
-async fn from_bucket(url: &Url, part: Part, scratch: &Scratch, settings: &Settings) -> Answer<File> {
-    let text = url.as_str();
-    let below = |prefix: &str| text.strip_prefix(prefix.trim_end_matches('/')).and_then(|rest| rest.strip_prefix('/'));
-    let found = settings.sources.buckets.iter().find_map(|(prefix, store)| below(prefix).map(|rest| (rest, store)));
-    let Some((rest, store)) = found else { return Err(refused(part, "this bucket")) };
-    let key = BlobKey::from_text(rest).map_err(|error| Problem::of_field(part.name(), &error))?;
+async fn from_bucket(url: &Url, part: Part, tenant: &Name, scratch: &Scratch, settings: &Settings) -> Answer<File> {
+    let buckets = settings.sources.buckets.iter();
+    let found = buckets.into_iter().find_map(|(place, store)| Some((name_in(place, tenant, url.as_str())?, store)));
+    let Some((name, store)) = found else { return Err(refused(part, "this bucket")) };
+    let key = BlobKey::from_text(name).map_err(|error| Problem::of_field(part.name(), &error))?;
     let size = store.size(&key).await?;
     let Some(size) = size else {
         return Err(Problem::new(Code::BadInput, format!("there is no object under the uri of the {}", part.name())));
@@ -177,9 +184,33 @@ async fn from_bucket(url: &Url, part: Part, scratch: &Scratch, settings: &Settin
     }
 }
 
+/// What the store of `place` calls the object at `uri`, when the tenant may name it.
+fn name_in<'a>(place: &str, tenant: &Name, uri: &'a str) -> Option<&'a str> {
+    let place = place.trim_end_matches('/');
+    // The store begins before the tenant's part.
+    let root = place.split_once(TENANT).map_or(place, |(before, _)| before.trim_end_matches('/'));
+    let below = uri.strip_prefix(place.replace(TENANT, tenant.as_str()).as_str())?;
+    below.strip_prefix('/')?;
+    uri.get(root.len() + 1..)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn objects_are_named_from_where_their_store_begins() {
+        let name_in = |place: &str, uri: &str| name_in(place, &"studio-7".parse().unwrap(), uri).map(str::to_owned);
+        let named = |name: &str| Some(name.to_owned());
+        assert_eq!(name_in("s3://in/{tenant}", "s3://in/studio-7/a.png"), named("studio-7/a.png"));
+        assert_eq!(name_in("s3://in/x/{tenant}/raw/", "s3://in/x/studio-7/raw/b/a.png"), named("studio-7/raw/b/a.png"));
+        assert_eq!(name_in("s3://in", "s3://in/studio-8/a.png"), named("studio-8/a.png"));
+        for other in
+            ["s3://in/studio-70/a.png", "s3://in/studio-8/a.png", "s3://in/studio-7", "s3://in2/studio-7/a.png"]
+        {
+            assert_eq!(name_in("s3://in/{tenant}", other), None, "{other}");
+        }
+    }
 
     #[test]
     fn hosts_are_allowed_by_name_and_never_by_ending_alone() {

@@ -7,7 +7,7 @@ use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use futures_util::{TryStreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
     TaskKind, TaskState,
     ports::{BlobKey, Job, Task},
@@ -16,7 +16,7 @@ use shared::{
 use crate::api::{
     caller::Caller,
     code::Code,
-    extract::Named,
+    extract::{Asked, Named},
     farm::{Farm, Shared},
     problem::{Answer, Problem},
     range::{Wanted, wanted},
@@ -27,39 +27,92 @@ use crate::api::{
 /// Bytes read from the store at a time.
 const PIECE: u64 = 1 << 20;
 
+/// Blobs that are looked at together.
+const LOOKS: usize = 16;
+
 /// The media type of films and parts.
 const MP4: &str = "video/mp4";
+
+/// Which of a job's files.
+#[derive(Debug, Default, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields, default)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ArtifactsQuery {
+    /// Where the next page begins, as the last one said.
+    cursor: Option<String>,
+    /// Most files on the page, 1 to 500; 100 when absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<usize>,
+}
+
+/// A file that can be asked for: its name, and the blob that it is, unless it is made when somebody asks.
+type Entry = (String, Option<BlobKey>);
 
 /// Lists the files that a job made so far: parts as soon as each is done, the film at the end.
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/artifacts", tag = "artifacts",
-    params(("id" = String, Path, description = "The job")),
-    responses((status = 200, description = "All of them", body = Page<ArtifactBody>))
+    params(("id" = String, Path, description = "The job"), ArtifactsQuery),
+    responses((status = 200, description = "One page", body = Page<ArtifactBody>))
 )]
 pub(crate) async fn list(
     State(farm): Shared,
     caller: Caller,
     Named(id): Named<String>,
+    Asked(query): Asked<ArtifactsQuery>,
 ) -> Answer<Json<Page<ArtifactBody>>> {
     let job = caller.job(&farm, &id).await?;
-    let mut items = Vec::new();
+    let (mut page, next) = page(entries(&job, &farm.ledger().tasks(&job.id).await?)?, &query)?;
+    // The store is asked about the files of this page only, a few at a time.
+    let sizes = page.iter().map(|(_, key)| size(&farm, key.as_ref()));
+    let sizes: Vec<_> = stream::iter(sizes.collect::<Vec<_>>()).buffered(LOOKS).try_collect().await?;
+    // Blobs that were tidied away are not listed.
+    let there = page.drain(..).zip(sizes).filter(|((_, key), bytes)| key.is_none() || bytes.is_some());
+    let items = there.map(|((name, key), bytes)| {
+        let media_type = if key.is_some() { MP4 } else { "image/png" };
+        let href = format!("/v1/jobs/{}/artifacts/{name}", job.id);
+        ArtifactBody { name, media_type, bytes, href }
+    });
+    Ok(Json(Page { items: items.collect(), next }))
+}
+
+/// All files that the job has now, in the order of its plan.
+fn entries(job: &Job, tasks: &[Task]) -> Answer<Vec<Entry>> {
+    let mut entries: Vec<Entry> = Vec::new();
     let mut parts = false;
-    for task in farm.ledger().tasks(&job.id).await? {
-        let Some(key) = made(&job, &task)? else { continue };
-        parts |= matches!(task.kind, TaskKind::Part { .. });
-        // Parts of a job whose blobs were tidied away are not listed.
-        if let Some(bytes) = farm.stores.blobs.size(&key).await? {
-            items.push(artifact(&job, task.id.as_str(), MP4, Some(bytes)));
+    for task in tasks {
+        if let Some(key) = made(job, task)? {
+            parts |= matches!(task.kind, TaskKind::Part { .. });
+            entries.push((task.id.as_str().to_owned(), Some(key)));
         }
     }
     if parts {
-        items.push(artifact(&job, "thumbnail", "image/png", None));
+        entries.push(("thumbnail".to_owned(), None));
     }
-    Ok(Json(Page { items, next: None }))
+    Ok(entries)
 }
 
-fn artifact(job: &Job, name: &str, media_type: &'static str, bytes: Option<u64>) -> ArtifactBody {
-    ArtifactBody { name: name.to_owned(), media_type, bytes, href: format!("/v1/jobs/{}/artifacts/{name}", job.id) }
+/// The entries of a page, and the cursor of the next: the name of the last entry on this one.
+fn page(mut entries: Vec<Entry>, query: &ArtifactsQuery) -> Answer<(Vec<Entry>, Option<String>)> {
+    let limit = query.limit.unwrap_or(100);
+    if !(1..=500).contains(&limit) {
+        return Err(Problem::field("limit", format!("a page of {limit}")).mend("give 1 to 500"));
+    }
+    if let Some(cursor) = &query.cursor {
+        let last = entries.iter().position(|(name, _)| name == cursor);
+        let last = last.ok_or_else(|| Problem::field("cursor", "the cursor is none that an earlier page returned"))?;
+        entries.drain(..=last);
+    }
+    let more = entries.len() > limit;
+    entries.truncate(limit);
+    let next = entries.last().filter(|_| more).map(|(name, _)| name.clone());
+    Ok((entries, next))
+}
+
+async fn size(farm: &Farm, key: Option<&BlobKey>) -> Answer<Option<u64>> {
+    match key {
+        Some(key) => Ok(farm.stores.blobs.size(key).await?),
+        None => Ok(None),
+    }
 }
 
 /// The blob that a task left, when it is a film or a part and done.

@@ -1,17 +1,14 @@
 //! `GET /v1/backlog`: the number that autoscalers act on.
 
 use axum::{Json, extract::State};
-use shared::{Name, Timestamp, ports::access::Role, ports::crew::GONE_AFTER, task::Lane};
+use shared::{Name, ports::access::Role, task::Lane};
 
-use crate::{
-    api::{
-        caller::Caller,
-        extract::Asked,
-        farm::{Farm, Shared},
-        problem::{Answer, Problem},
-        wire::crew::BacklogBody,
-    },
-    backlog::{Backlog, backlogs},
+use crate::api::{
+    caller::Caller,
+    extract::Asked,
+    farm::Shared,
+    problem::{Answer, Problem},
+    wire::crew::BacklogBody,
 };
 
 /// Whose backlog.
@@ -25,15 +22,8 @@ pub(crate) struct BacklogQuery {
     lane: Option<String>,
 }
 
-/// Every lane and pool with work or workers.
-pub(crate) async fn all(farm: &Farm) -> shared::Result<Vec<Backlog>> {
-    let now = farm.now();
-    let census = farm.ledger().census(now).await?;
-    let crew = farm.ledger().crew(Timestamp(now.0 - GONE_AFTER.as_millis() as i64)).await?;
-    Ok(backlogs(&census, &farm.rates().await?, &crew, now))
-}
-
-/// Tells how much work waits for a pool: 0 in all fields when there is none, so that an autoscaler can scale to zero.
+/// Tells how much work waits for a pool: 0 in all fields when there is none, so that an autoscaler can scale to zero. The
+/// numbers are at most five seconds old.
 #[utoipa::path(
     get, path = "/v1/backlog", tag = "workers", params(BacklogQuery),
     responses((status = 200, description = "The work of one lane and pool", body = BacklogBody))
@@ -49,7 +39,8 @@ pub(crate) async fn backlog(
     let named = query.lane.as_deref().unwrap_or("render");
     let lane = Lane::ALL.into_iter().find(|lane| lane.name() == named);
     let lane = lane.ok_or_else(|| Problem::field("lane", format!("there is no lane \"{named}\"")))?;
-    let found = all(&farm).await?.into_iter().find(|one| one.lane == lane && one.pool == pool);
+    let overview = farm.overview().await?;
+    let found = overview.backlogs.iter().find(|one| one.lane == lane && one.pool == pool);
     let (pool, lane) = (pool.to_string(), lane.name().to_owned());
     Ok(Json(match found {
         None => BacklogBody { pool, lane, tasks: 0, waiting: 0, seconds: 0.0, workers: 0 },

@@ -42,7 +42,7 @@ async fn after(farm: &Farm, caller: &Caller, job: &Job, act: &str, changed: bool
             .mend("retry takes a failed or cancelled job up again"));
     }
     farm.wake().await;
-    caller.did(farm, &job.terms.tenant, act, job.id.as_str()).await?;
+    caller.did(farm, &job.terms.tenant, act, job.id.as_str()).await;
     let now = caller.job(farm, job.id.as_str()).await?;
     Ok(Json(JobBody::new(&now, &farm.ledger().progress(&job.id).await?)))
 }

@@ -41,7 +41,7 @@ pub(crate) async fn list(State(farm): Shared, caller: Caller) -> Answer<Json<Pag
 pub(crate) async fn replay(State(farm): Shared, caller: Caller) -> Answer<Json<CountBody>> {
     caller.needs(Role::Operator)?;
     let count = farm.stores.queue.replay_dead_letters().await?;
-    caller.did(&farm, &caller.tenant, "dead_letters.replay", &count.to_string()).await?;
+    caller.did(&farm, &caller.tenant, "dead_letters.replay", &count.to_string()).await;
     Ok(Json(CountBody { count }))
 }
 
@@ -53,6 +53,6 @@ pub(crate) async fn replay(State(farm): Shared, caller: Caller) -> Answer<Json<C
 pub(crate) async fn purge(State(farm): Shared, caller: Caller) -> Answer<Json<CountBody>> {
     caller.needs(Role::Operator)?;
     let count = farm.stores.queue.purge_dead_letters().await?;
-    caller.did(&farm, &caller.tenant, "dead_letters.purge", &count.to_string()).await?;
+    caller.did(&farm, &caller.tenant, "dead_letters.purge", &count.to_string()).await;
     Ok(Json(CountBody { count }))
 }

@@ -18,6 +18,9 @@ pub(crate) struct ReadyBody {
     pub(crate) ready: bool,
     /// `ok`, or what is wrong, for `ledger`, `queue` and `blobs`.
     pub(crate) stores: BTreeMap<&'static str, &'static str>,
+    /// What keeps the API from answering others than this machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) closed: Option<&'static str>,
 }
 
 /// Answers while the process lives, whatever the stores do.
@@ -41,7 +44,9 @@ pub(crate) async fn ready(State(farm): Shared) -> (StatusCode, Json<ReadyBody>) 
     let stores = BTreeMap::from([("ledger", ledger), ("queue", queue), ("blobs", blobs)]);
     let ready = stores.values().all(|said| *said == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadyBody { ready, stores }))
+    // A probe that failed for this would keep an operator from the very process in which to make the token.
+    let closed = (!farm.door.is_open()).then_some("there is no token yet: only this machine is answered");
+    (status, Json(ReadyBody { ready, stores, closed }))
 }
 
 /// What a probe may tell everybody; the reason, which names hosts, goes to the log.

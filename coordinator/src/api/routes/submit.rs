@@ -69,10 +69,16 @@ pub(crate) async fn submit(State(farm): Shared, caller: Caller, request: Request
             Kept::New(open) => Some(open),
         },
     };
-    // From here on the work is done to its end even when the client goes away: its key finds the answer later.
+    // From here on the work is done even when the client goes away: its key finds the answer later. It has a time of its own, since
+    // nobody may be waiting for it any more: a source that drips must not hold its place for ever.
     let work = tokio::spawn(trace::carried(async move {
         let _place = place;
-        let outcome = accept(&farm, &caller, received).await;
+        let term = farm.settings.limits.upload;
+        let outcome = tokio::time::timeout(term, accept(&farm, &caller, received)).await;
+        let outcome = outcome.unwrap_or_else(|_| {
+            let detail = format!("the order was not accepted within {} s", term.as_secs_f64());
+            Err(Problem::new(Code::TimedOut, detail).mend("see that its sources are fast enough").retry_after(5))
+        });
         let answer =
             outcome.map(|accepted| (if accepted.new { StatusCode::ACCEPTED } else { StatusCode::OK }, accepted));
         match kept {

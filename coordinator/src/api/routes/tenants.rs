@@ -57,8 +57,8 @@ pub(crate) async fn put(
     caller.needs(Role::Operator)?;
     let name: Name = name.parse().map_err(|error| Problem::of_field("name", &error))?;
     let tenant = ask.read(name.clone())?;
-    farm.ledger().set_tenant(&tenant).await?;
+    farm.ledger().set_tenant(&tenant, &caller.who, farm.now()).await?;
     farm.wake().await;
-    caller.did(&farm, &name, "tenant.set", name.as_str()).await?;
+    caller.log(&name, "tenant.set", name.as_str());
     Ok(Json((&tenant).into()))
 }

@@ -51,8 +51,9 @@ pub(crate) async fn make(
         return Err(Problem::field("days", "a token of 0 days is never valid"));
     }
     let expires = ask.days.map(|days| farm.now().after(Duration::from_secs(u64::from(days) * 86_400)));
-    let issued = tokens::issue(farm.ledger(), tenant.clone(), role, ask.note, expires, farm.clock.as_ref()).await?;
-    caller.did(&farm, &tenant, "token.make", &issued.token.id).await?;
+    let (ledger, clock) = (farm.ledger(), farm.clock.as_ref());
+    let issued = tokens::issue(ledger, &caller.who, tenant.clone(), role, ask.note, expires, clock).await?;
+    caller.log(&tenant, "token.make", &issued.token.id);
     let token = TokenBody::from(&issued.token);
     Ok((StatusCode::CREATED, Json(IssuedBody { text: issued.text, token })))
 }
@@ -65,9 +66,9 @@ pub(crate) async fn make(
 )]
 pub(crate) async fn revoke(State(farm): Shared, caller: Caller, Named(id): Named<String>) -> Answer<StatusCode> {
     caller.needs(Role::Operator)?;
-    if !farm.ledger().revoke(&id).await? {
+    if !farm.ledger().revoke(&id, &caller.who, farm.now()).await? {
         return Err(Problem::not_found("token"));
     }
-    caller.did(&farm, &caller.tenant, "token.revoke", &id).await?;
+    caller.log(&caller.tenant, "token.revoke", &id);
     Ok(StatusCode::NO_CONTENT)
 }

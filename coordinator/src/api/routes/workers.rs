@@ -52,7 +52,7 @@ async fn ask(farm: &Farm, caller: &Caller, id: &str, order: WorkerOrder) -> Answ
     if !farm.ledger().ask(&id, order).await? {
         return Err(unknown());
     }
-    caller.did(farm, &caller.tenant, &format!("worker.{}", order.name()), &id.0).await?;
+    caller.did(farm, &caller.tenant, &format!("worker.{}", order.name()), &id.0).await;
     let now = farm.now();
     let crew = farm.ledger().crew(Timestamp(now.0 - DAY)).await?;
     crew.iter().find(|hand| hand.card.id == id).map(|hand| Json(WorkerBody::new(hand, now))).ok_or_else(unknown)

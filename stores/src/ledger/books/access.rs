@@ -12,7 +12,7 @@ use super::{
     row::Named,
 };
 
-pub(super) async fn add(db: &mut Connection, token: &Token) -> Result<()> {
+pub(super) async fn add(db: &mut Connection, token: &Token, by: &str) -> Result<()> {
     sqlx::query(
         "INSERT INTO tokens (id, sha256, tenant, role, note, made, expires) VALUES ($1, $2, $3, $4, $5, $6, $7)",
     )
@@ -23,7 +23,7 @@ pub(super) async fn add(db: &mut Connection, token: &Token) -> Result<()> {
     .bind(&token.note)
     .bind(token.made.0)
     .bind(token.expires.map(|expires| expires.0))
-    .execute(db)
+    .execute(&mut *db)
     .await
     .map_err(|e| match e.as_database_error() {
         Some(known) if known.is_unique_violation() => {
@@ -32,7 +32,7 @@ pub(super) async fn add(db: &mut Connection, token: &Token) -> Result<()> {
         }
         _ => fault::on("keep a token", "tokens", &token.id)(e),
     })?;
-    Ok(())
+    audit(db, by, &token.tenant, "token.make", &token.id, token.made).await
 }
 
 pub(super) async fn find(db: &Pool, sha256: &str, now: Timestamp) -> Result<Option<Token>> {
@@ -65,13 +65,16 @@ fn read(row: &Row) -> shared::Result<Token> {
     })
 }
 
-pub(super) async fn revoke(db: &mut Connection, id: &str) -> Result<bool> {
-    let revoked = sqlx::query("DELETE FROM tokens WHERE id = $1").bind(id).execute(db).await.map_err(fault::on(
-        "revoke a token",
-        "tokens",
-        id,
-    ))?;
-    Ok(revoked.rows_affected() == 1)
+pub(super) async fn revoke(db: &mut Connection, id: &str, by: &str, now: Timestamp) -> Result<bool> {
+    let revoked = sqlx::query("DELETE FROM tokens WHERE id = $1 RETURNING tenant")
+        .bind(id)
+        .fetch_optional(&mut *db)
+        .await
+        .map_err(fault::on("revoke a token", "tokens", id))?;
+    let Some(row) = revoked else { return Ok(false) };
+    let tenant = Named { table: "tokens", name: id, row: &row }.name("tenant")?;
+    audit(db, by, &tenant, "token.revoke", id, now).await?;
+    Ok(true)
 }
 
 pub(super) async fn audit(

@@ -2,7 +2,7 @@
 
 use shared::{
     JobId, Terms, Timestamp,
-    ports::hooks::{Delivery, DeliveryState},
+    ports::hooks::{Delivery, DeliveryState, GONE, GONE_ONCE},
 };
 
 use super::{
@@ -19,11 +19,16 @@ macro_rules! delivery {
          FROM deliveries JOIN events ON events.id = deliveries.event JOIN jobs ON jobs.id = deliveries.job"
     };
 }
-/// Takes deliveries that are due: they are due again at `until`, and nobody else gets them before.
+
+/// Takes deliveries that are due, of each job the earliest: they are due again at `until`, and nobody else gets them before. One job with
+/// much to tell keeps no other waiting.
 pub(super) async fn due(db: &mut Connection, limit: u32, until: Timestamp, now: Timestamp) -> Result<Vec<Delivery>> {
     let taken = sqlx::query(concat!(
         "UPDATE deliveries SET due = $3 WHERE event IN (
-             SELECT event FROM deliveries WHERE state = 'waiting' AND due <= $1 ORDER BY due, event LIMIT $2",
+             SELECT event FROM deliveries WHERE state = 'waiting' AND due <= $1 AND NOT EXISTS (
+                 SELECT 1 FROM deliveries AS earlier WHERE earlier.job = deliveries.job AND earlier.event < deliveries.event
+                 AND earlier.state = 'waiting' AND earlier.due <= $1)
+             ORDER BY due, event LIMIT $2",
         locked_unless_held!("deliveries"),
         ") RETURNING event"
     ))
@@ -67,6 +72,16 @@ pub(super) async fn settle(
     Ok(())
 }
 
+pub(super) async fn put_off(db: &mut Connection, id: u64, next: Timestamp) -> Result<()> {
+    sqlx::query("UPDATE deliveries SET due = $2 WHERE event = $1 AND state = 'waiting'")
+        .bind(id as i64)
+        .bind(next.0)
+        .execute(db)
+        .await
+        .map_err(fault::on("put a delivery off", "deliveries", id))?;
+    Ok(())
+}
+
 pub(super) async fn of_job(db: &Pool, job: &JobId) -> Result<Vec<Delivery>> {
     let rows = sqlx::query(concat!(delivery!(), " WHERE deliveries.job = $1 ORDER BY deliveries.event"))
         .bind(job.as_str())
@@ -83,10 +98,20 @@ pub(super) async fn replay(db: &mut Connection, job: &JobId, id: u64, now: Times
             .bind(i64::try_from(id).unwrap_or(i64::MAX))
             .bind(DeliveryState::Waiting.name())
             .bind(now.0)
-            .execute(db)
+            .execute(&mut *db)
             .await
             .map_err(fault::on("send a delivery again", "deliveries", id))?;
-    Ok(replayed.rows_affected() == 1)
+    if replayed.rows_affected() != 1 {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE deliveries SET last = $3 WHERE job = $1 AND last = $2")
+        .bind(job.as_str())
+        .bind(GONE)
+        .bind(GONE_ONCE)
+        .execute(db)
+        .await
+        .map_err(fault::on("let deliveries of a job go again", "deliveries", job))?;
+    Ok(true)
 }
 
 fn read(row: &Row) -> shared::Result<Delivery> {

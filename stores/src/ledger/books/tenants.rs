@@ -1,14 +1,15 @@
 //! What tenants are entitled to.
 
-use shared::{Name, Priority, ports::schedule::Tenant};
+use shared::{Name, Priority, Timestamp, ports::schedule::Tenant};
 
 use super::{
+    access,
     dialect::{Connection, Row},
     fault::{self, Result},
     row::Named,
 };
 
-pub(super) async fn set(db: &mut Connection, tenant: &Tenant) -> Result<()> {
+pub(super) async fn set(db: &mut Connection, tenant: &Tenant, by: &str, now: Timestamp) -> Result<()> {
     sqlx::query(
         "INSERT INTO tenants (name, weight, most_at_once, highest_priority, longest_film, most_jobs)
          VALUES ($1, $2, $3, $4, $5, $6)
@@ -22,10 +23,10 @@ pub(super) async fn set(db: &mut Connection, tenant: &Tenant) -> Result<()> {
     .bind(i64::from(tenant.highest_priority.number()))
     .bind(tenant.longest_film.map(|seconds| i64::try_from(seconds).unwrap_or(i64::MAX)))
     .bind(tenant.most_jobs.map(i64::from))
-    .execute(db)
+    .execute(&mut *db)
     .await
     .map_err(fault::on("keep a tenant", "tenants", &tenant.name))?;
-    Ok(())
+    access::audit(db, by, &tenant.name, "tenant.set", tenant.name.as_str(), now).await
 }
 
 pub(super) async fn one(db: &mut Connection, name: &Name) -> Result<Option<Tenant>> {

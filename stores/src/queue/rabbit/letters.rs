@@ -50,6 +50,13 @@ pub(super) async fn list(line: &Arc<Line>, limit: u32) -> Result<Vec<DeadLetter>
     Ok(letters)
 }
 
+/// How many letters there are.
+pub(super) async fn number(line: &Arc<Line>) -> Result<u64> {
+    let open = line.open().await?;
+    let channel = at_the_letters(line, &open).await?;
+    Ok(u64::from(count(line, &channel).await?))
+}
+
 /// Puts every letter back into the queue that it came from.
 pub(super) async fn replay(line: &Arc<Line>) -> Result<u64> {
     let open = line.open().await?;

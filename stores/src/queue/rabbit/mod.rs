@@ -83,6 +83,10 @@ impl Queue for RabbitQueue {
         letters::list(&self.line, limit).await
     }
 
+    async fn count_dead_letters(&self) -> Result<u64> {
+        letters::number(&self.line).await
+    }
+
     async fn replay_dead_letters(&self) -> Result<u64> {
         letters::replay(&self.line).await
     }

@@ -5,7 +5,10 @@ use std::time::Duration;
 use shared::{
     Timestamp,
     error::Cause,
-    ports::access::{Answer, Known, Role, Token},
+    ports::{
+        access::{Answer, Known, Role, Token},
+        schedule::Tenant,
+    },
 };
 
 use super::farm::{Farm, NOW, name};
@@ -26,7 +29,7 @@ pub(crate) async fn tokens_are_found_by_digest_until_they_end(farm: &impl Farm) 
     let ledger = farm.ledger();
     let (lasting, ending) = (token("aaa"), Token { expires: Some(Timestamp(NOW + 10)), ..token("bbb") });
     for token in [&ending, &lasting] {
-        ledger.add_token(token).await.unwrap();
+        ledger.add_token(token, "cli:anna").await.unwrap();
     }
     let found = async |token: &Token, at| ledger.token(&token.sha256, Timestamp(at)).await.unwrap();
     assert_eq!(found(&lasting, NOW).await.as_ref(), Some(&lasting));
@@ -34,17 +37,18 @@ pub(crate) async fn tokens_are_found_by_digest_until_they_end(farm: &impl Farm) 
     assert_eq!(found(&ending, NOW + 10).await, None, "over");
     assert_eq!(found(&token("ccc"), NOW).await, None);
     assert_eq!(ledger.tokens().await.unwrap(), [lasting.clone(), ending]);
-    assert!(ledger.revoke("aaa").await.unwrap());
-    assert!(!ledger.revoke("aaa").await.unwrap());
+    assert!(ledger.revoke("aaa", "cli:anna", Timestamp(NOW + 20)).await.unwrap());
+    assert!(!ledger.revoke("aaa", "cli:anna", Timestamp(NOW + 20)).await.unwrap());
     assert_eq!(found(&lasting, NOW).await, None);
 }
 
 pub(crate) async fn a_token_that_exists_is_not_replaced(farm: &impl Farm) {
-    farm.ledger().add_token(&token("aaa")).await.unwrap();
-    let error = farm.ledger().add_token(&Token { role: Role::Operator, ..token("aaa") }).await.unwrap_err();
+    farm.ledger().add_token(&token("aaa"), "cli:anna").await.unwrap();
+    let error = farm.ledger().add_token(&Token { role: Role::Operator, ..token("aaa") }, "cli:bert").await.unwrap_err();
     assert_eq!(error.cause(), Cause::Order);
     assert!(error.to_string().contains("aaa") && error.mending().is_some(), "{error}");
     assert_eq!(farm.ledger().tokens().await.unwrap()[0].role, Role::Submitter);
+    assert_eq!(farm.ledger().audited(None, 9).await.unwrap().len(), 1, "what was refused did not happen");
 }
 
 pub(crate) async fn a_request_is_answered_once(farm: &impl Farm) {
@@ -102,4 +106,24 @@ pub(crate) async fn acts_are_kept_for_the_audit(farm: &impl Farm) {
     assert_eq!(acts(Some(&anna), 9).await, [(3, "retry".to_owned()), (1, "submit".to_owned())]);
     let first = ledger.audited(Some(&bert), 1).await.unwrap();
     assert_eq!(first, [(Timestamp(2), "token aaa".into(), bert, "cancel".into(), "job 7".into())]);
+}
+
+pub(crate) async fn changes_of_access_are_in_the_audit(farm: &impl Farm) {
+    let ledger = farm.ledger();
+    ledger.add_token(&token("aaa"), "cli:anna").await.unwrap();
+    ledger.set_tenant(&Tenant::unlimited(name("bert")), "tok-1", Timestamp(NOW + 1)).await.unwrap();
+    assert!(!ledger.revoke("bbb", "tok-2", Timestamp(NOW + 2)).await.unwrap());
+    assert!(ledger.revoke("aaa", "tok-2", Timestamp(NOW + 3)).await.unwrap());
+    let acts = ledger.audited(None, 9).await.unwrap();
+    let acts: Vec<_> = acts
+        .iter()
+        .rev()
+        .map(|(at, who, tenant, act, on)| (at.0 - NOW, who.as_str(), tenant.as_str(), act.as_str(), on.as_str()))
+        .collect();
+    let expected = [
+        (0, "cli:anna", "anna", "token.make", "aaa"),
+        (1, "tok-1", "bert", "tenant.set", "bert"),
+        (3, "tok-2", "anna", "token.revoke", "aaa"),
+    ];
+    assert_eq!(acts, expected);
 }

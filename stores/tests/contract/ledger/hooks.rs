@@ -2,7 +2,7 @@
 
 use shared::{
     JobId, Terms, Timestamp,
-    ports::hooks::{Delivery, DeliveryState},
+    ports::hooks::{Delivery, DeliveryState, GONE, GONE_ONCE},
     terms::Webhook,
 };
 
@@ -87,4 +87,30 @@ pub(crate) async fn a_delivery_is_sent_again_on_request(farm: &impl Farm) {
     assert!(ledger.replay(&job, id, Timestamp(NOW)).await.unwrap());
     let again = due(farm, 9, NOW).await;
     assert_eq!(again.iter().map(|d| (d.id, d.tries, d.last.clone())).collect::<Vec<_>>(), [(id, 0, None)]);
+}
+
+pub(crate) async fn of_each_job_the_earliest_delivery_is_taken(farm: &impl Farm) {
+    let talkative = cancelled(farm, 10, &hooked(&[])).await;
+    let other = farm.submit_as(11, 1, &hooked(&[])).await;
+    let first = due(farm, 9, NOW).await;
+    assert_eq!(first.iter().map(|d| d.event.job.clone()).collect::<Vec<_>>(), [talkative.clone(), other]);
+    let second = due(farm, 9, NOW).await;
+    assert_eq!(kinds(&second), ["job.cancelled"], "the next of the job follows");
+    farm.ledger().put_off_delivery(first[0].id, Timestamp(NOW + 30)).await.unwrap();
+    assert!(due(farm, 9, NOW + 29).await.is_empty());
+    let again = due(farm, 9, NOW + 30).await;
+    assert_eq!(again.iter().map(|d| (d.id, d.tries)).collect::<Vec<_>>(), [(first[0].id, 0)], "no try was counted");
+}
+
+pub(crate) async fn what_is_sent_again_is_held_back_by_nothing(farm: &impl Farm) {
+    let job = cancelled(farm, 10, &hooked(&[])).await;
+    let ledger = farm.ledger();
+    let ids: Vec<_> = ledger.deliveries(&job).await.unwrap().iter().map(|d| d.id).collect();
+    for id in &ids {
+        ledger.settle_delivery(*id, DeliveryState::Failed, Timestamp(NOW), GONE).await.unwrap();
+    }
+    assert!(ledger.replay(&job, ids[0], Timestamp(NOW)).await.unwrap());
+    let after = ledger.deliveries(&job).await.unwrap();
+    let said: Vec<_> = after.iter().map(|d| (d.state, d.last.as_deref())).collect();
+    assert_eq!(said, [(DeliveryState::Waiting, None), (DeliveryState::Failed, Some(GONE_ONCE))]);
 }

@@ -58,9 +58,10 @@ macro_rules! contract {
                 a_census_counts_open_work a_standing_tells_why_a_job_waits;
             access: tokens_are_found_by_digest_until_they_end a_token_that_exists_is_not_replaced
                 a_request_is_answered_once of_two_same_requests_one_is_new keys_are_free_again_in_time
-                acts_are_kept_for_the_audit;
+                acts_are_kept_for_the_audit changes_of_access_are_in_the_audit;
             hooks: events_that_are_wanted_become_deliveries a_delivery_is_taken_by_one_and_comes_again
-                a_settled_delivery_stays_settled a_delivery_is_sent_again_on_request;
+                a_settled_delivery_stays_settled a_delivery_is_sent_again_on_request
+                of_each_job_the_earliest_delivery_is_taken what_is_sent_again_is_held_back_by_nothing;
             race: one_attempt_completes_a_task needs_that_are_done_together_ready_a_task_once;
         });
     };

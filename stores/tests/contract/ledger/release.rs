@@ -47,8 +47,11 @@ pub(crate) async fn a_view_tells_all_that_the_choice_needs(farm: &impl Farm) {
     };
     let first = farm.submit_as(10, 1, &terms("anna", Priority::HIGH, Some(3))).await;
     let second = farm.submit_as(10, 2, &terms("bert", Priority::LOW, None)).await;
-    farm.ledger().set_tenant(&Tenant { weight: 7, ..Tenant::unlimited(name("anna")) }).await.unwrap();
-    farm.ledger().set_tenant(&Tenant::unlimited(name("nobody"))).await.unwrap();
+    farm.ledger()
+        .set_tenant(&Tenant { weight: 7, ..Tenant::unlimited(name("anna")) }, "x", Timestamp(NOW))
+        .await
+        .unwrap();
+    farm.ledger().set_tenant(&Tenant::unlimited(name("nobody")), "x", Timestamp(NOW)).await.unwrap();
     farm.make(&first, "prepare").await;
     farm.make(&first, "segment-0-00000").await;
     farm.make(&first, "segment-0-00001").await;

@@ -105,7 +105,7 @@ pub(crate) async fn tenants_are_kept(farm: &impl Farm) {
     };
     let bert = Tenant::unlimited(name("bert"));
     for tenant in [&bert, &Tenant::unlimited(name("anna")), &anna] {
-        ledger.set_tenant(tenant).await.unwrap();
+        ledger.set_tenant(tenant, "x", Timestamp(NOW)).await.unwrap();
     }
     assert_eq!(ledger.tenant(&anna.name).await.unwrap(), Some(anna.clone()));
     assert_eq!(ledger.tenants().await.unwrap(), [anna, bert]);

@@ -46,7 +46,9 @@ async fn some_dead_letters(rabbit: &Rabbit) {
 
 pub(crate) async fn what_is_no_ring_becomes_a_dead_letter(rabbit: &Rabbit) {
     assert_eq!(rabbit.queue().dead_letters(10).await.unwrap(), []);
+    assert_eq!(rabbit.queue().count_dead_letters().await.unwrap(), 0);
     some_dead_letters(rabbit).await;
+    assert_eq!(rabbit.queue().count_dead_letters().await.unwrap(), 3);
     // Looking leaves them where they are, more often than the twenty times that brokers since 4.0 allow by themselves.
     for _ in 0..25 {
         let letters = rabbit.queue().dead_letters(10).await.unwrap();

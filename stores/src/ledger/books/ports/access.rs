@@ -14,8 +14,8 @@ use super::super::{Keeper, access, answers, fault::Fault, hooks, transact};
 
 #[async_trait]
 impl Access for Keeper {
-    async fn add_token(&self, token: &Token) -> Result<()> {
-        transact!(self, db => access::add(db, token))
+    async fn add_token(&self, token: &Token, by: &str) -> Result<()> {
+        transact!(self, db => access::add(db, token, by))
     }
 
     async fn token(&self, sha256: &str, now: Timestamp) -> Result<Option<Token>> {
@@ -26,8 +26,8 @@ impl Access for Keeper {
         self.told(access::all(&self.pool).await)
     }
 
-    async fn revoke(&self, id: &str) -> Result<bool> {
-        transact!(self, db => access::revoke(db, id))
+    async fn revoke(&self, id: &str, by: &str, now: Timestamp) -> Result<bool> {
+        transact!(self, db => access::revoke(db, id, by, now))
     }
 
     async fn begin_answer(&self, tenant: &Name, key: &str, request: &str, now: Timestamp) -> Result<Known> {
@@ -59,6 +59,10 @@ impl Hooks for Keeper {
 
     async fn settle_delivery(&self, id: u64, state: DeliveryState, next: Timestamp, last: &str) -> Result<()> {
         transact!(self, db => hooks::settle(db, id, state, next, last))
+    }
+
+    async fn put_off_delivery(&self, id: u64, next: Timestamp) -> Result<()> {
+        transact!(self, db => hooks::put_off(db, id, next))
     }
 
     async fn deliveries(&self, job: &JobId) -> Result<Vec<Delivery>> {

@@ -70,8 +70,8 @@ impl Steering for Keeper {
         transact!(self, db => hold::drained(db, now))
     }
 
-    async fn set_tenant(&self, tenant: &Tenant) -> Result<()> {
-        transact!(self, db => tenants::set(db, tenant))
+    async fn set_tenant(&self, tenant: &Tenant, by: &str, now: Timestamp) -> Result<()> {
+        transact!(self, db => tenants::set(db, tenant, by, now))
     }
 
     async fn tenant(&self, name: &Name) -> Result<Option<Tenant>> {

@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian 12 with a Rust toolchain: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test lint doc bench
+.PHONY: help setup setup-tests build demo test fullwidth lint doc bench
 
 EMOFARM := target/release/emofarm
 FILM    := target/demo/film.mp4
@@ -25,6 +25,9 @@ demo: build ## render the shipped portrait and speech with the shipped demo mode
 
 test: setup-tests ## run all tests
 	cargo test --workspace --locked
+
+fullwidth: setup ## the Hallo network at the published width: 5 GB of disk, 12 GB of memory, minutes
+	cargo test --workspace --locked --lib full_width -- --ignored --nocapture
 
 lint: setup ## formatting and lints
 	cargo fmt --all --check

@@ -24,7 +24,12 @@ use crate::{
 /// # Errors
 /// When there is no such pack, or its files are damaged.
 pub fn open(name_or_dir: &str, search: &[PathBuf]) -> Result<Arc<dyn Model>> {
-    match find(name_or_dir, search)? {
+    load(find(name_or_dir, search)?)
+}
+
+/// Loads the weights of what was found.
+pub(crate) fn load(found: Found) -> Result<Arc<dyn Model>> {
+    match found {
         Found::TestPattern => Ok(Arc::new(TestPattern::new())),
         Found::Pack(AnyPack::Emo(pack)) => Ok(Arc::new(EmoModel::load(*pack)?)),
         Found::Pack(AnyPack::Hallo(pack)) => Ok(Arc::new(HalloModel::load(&pack)?)),

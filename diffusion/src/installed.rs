@@ -11,7 +11,8 @@ use shared::{
 
 use crate::{
     emo,
-    find::{AnyPack, Found, find, open},
+    find::{AnyPack, Found, find, load},
+    hallo,
     pattern::TestPattern,
 };
 
@@ -37,31 +38,34 @@ impl Packs for Installed {
                 digest: pack.digest.clone(),
                 shape: emo::shape(&pack.manifest),
             }),
-            // The sizes of other families are known to their networks alone.
-            Found::Pack(_) => Ok(PackCard::of(open(name, &self.search)?.as_ref())),
+            Found::Pack(AnyPack::Hallo(pack)) => hallo::card(&pack),
         }
     }
 
     fn load(&self, name: &str, digest: &str) -> Result<Arc<dyn Model>> {
-        if let Found::Pack(AnyPack::Emo(pack)) = find(name, &self.search)? {
-            same(name, digest, &pack.digest)?;
-        }
-        let model = open(name, &self.search)?;
-        same(name, digest, model.digest())?;
-        Ok(model)
+        let found = find(name, &self.search)?;
+        let installed = match &found {
+            Found::TestPattern => TestPattern::new().digest().to_owned(),
+            Found::Pack(AnyPack::Emo(pack)) => pack.digest.clone(),
+            Found::Pack(AnyPack::Hallo(pack)) => pack.digest()?,
+        };
+        same(name, digest, &installed)?;
+        load(found)
     }
 
     fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
         match find(&pack.name, &self.search)? {
-            Found::Pack(AnyPack::Emo(found)) => emo::sampling(&found.manifest, settings).map(|_| ()),
-            _ => self.load(&pack.name, &pack.digest)?.check(settings),
+            Found::TestPattern => TestPattern::new().check(settings),
+            Found::Pack(AnyPack::Emo(found)) => emo::sampling(&found.manifest, settings).map(drop),
+            Found::Pack(AnyPack::Hallo(found)) => hallo::manner(&found.about.name, &found.config, settings).map(drop),
         }
     }
 
     fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
         match find(&pack.name, &self.search)? {
+            Found::TestPattern => TestPattern::new().find_faces(picture),
             Found::Pack(AnyPack::Emo(found)) => emo::faces(&found)?.find(picture),
-            _ => self.load(&pack.name, &pack.digest)?.find_faces(picture),
+            Found::Pack(AnyPack::Hallo(found)) => hallo::faces(&found)?.find(picture),
         }
     }
 }
@@ -85,17 +89,23 @@ fn short(digest: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use shared::error::Cause;
 
+    /// A pack of each family: `demo` is EMO's, `hallo-tiny` is Hallo's in the published layout.
+    const NAMES: [&str; 3] = ["test-pattern", "demo", "hallo-tiny"];
+
     fn installed() -> Installed {
-        Installed::new(vec![PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../models"))])
+        let dirs = ["/../models", "/tests/data"];
+        Installed::new(dirs.map(|dir| PathBuf::from(format!("{}{dir}", env!("CARGO_MANIFEST_DIR")))).to_vec())
     }
 
     #[test]
     fn cards_say_what_the_loaded_pack_says() {
         let packs = installed();
-        for name in ["test-pattern", "demo"] {
+        for name in NAMES {
             let card = packs.card(name).unwrap();
             let model = packs.load(name, &card.digest).unwrap();
             assert_eq!(PackCard::of(model.as_ref()), card, "{name}");
@@ -106,13 +116,53 @@ mod tests {
     #[test]
     fn settings_are_checked_without_weights_as_the_loaded_pack_checks_them() {
         let packs = installed();
-        for name in ["test-pattern", "demo"] {
+        let pose = |weight| Settings { pose_weight: Some(weight), ..Settings::default() };
+        let steps = |steps| Settings { steps, ..Settings::default() };
+        for name in NAMES {
             let card = packs.card(name).unwrap();
             let model = packs.load(name, &card.digest).unwrap();
-            for steps in [None, Some(1), Some(1_000_000)] {
-                let settings = Settings { steps, ..Settings::default() };
+            for settings in [steps(None), steps(Some(1)), steps(Some(1_000_000)), pose(0.5), pose(-1.0)] {
                 let (cheap, loaded) = (packs.check(&card, &settings), model.check(&settings));
-                assert_eq!(cheap.map_err(|e| e.to_string()), loaded.map_err(|e| e.to_string()), "{name} {steps:?}");
+                assert_eq!(cheap.map_err(|e| e.to_string()), loaded.map_err(|e| e.to_string()), "{name} {settings:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_order_is_accepted_without_the_weights() {
+        // The same packs, whose weights nobody could load.
+        let (dir, whole) = (tempfile::tempdir().unwrap(), installed());
+        let broken = Installed::new(vec![dir.path().to_owned()]);
+        for (name, from, weights) in [
+            ("demo", "/../models/demo", "model.safetensors"),
+            ("hallo-tiny", "/tests/data/hallo-tiny", "pretrained_models/hallo/net.pth"),
+        ] {
+            let (from, to) = (format!("{}{from}", env!("CARGO_MANIFEST_DIR")), dir.path().join(name));
+            copy(Path::new(&from), &to);
+            std::fs::write(to.join(weights), "no weights").unwrap();
+            let card = broken.card(name).unwrap();
+            assert_eq!(card.shape, whole.card(name).unwrap().shape, "{name}");
+            broken.check(&card, &Settings::default()).unwrap();
+            let edge = card.shape.image_size;
+            let picture = Picture::new(edge, edge, vec![90; 3 * (edge * edge) as usize]).unwrap();
+            assert_eq!(
+                format!("{:?}", broken.find_faces(&card, &picture).unwrap()),
+                format!("{:?}", whole.find_faces(&whole.card(name).unwrap(), &picture).unwrap()),
+                "{name}"
+            );
+            assert!(broken.load(name, &card.digest).is_err(), "{name}");
+        }
+    }
+
+    /// A copy of a directory and all below it.
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy(&entry.path(), &to);
+            } else {
+                std::fs::copy(entry.path(), &to).unwrap();
             }
         }
     }

@@ -60,6 +60,7 @@ impl Shelf {
 }
 
 impl Packs for Shelf {
+    /// What is installed, and not what is loaded, says which version a name stands for now.
     fn card(&self, name: &str) -> Result<PackCard> {
         match &self.packs {
             Some(packs) => packs.card(name),
@@ -73,16 +74,18 @@ impl Packs for Shelf {
     }
 
     fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
-        match &self.packs {
-            Some(packs) => packs.check(pack, settings),
-            None => self.load(&pack.name, &pack.digest)?.check(settings),
+        match (self.loaded(&pack.name, &pack.digest), &self.packs) {
+            (None, Some(packs)) => packs.check(pack, settings),
+            (Some(model), _) => model.check(settings),
+            (None, None) => self.load(&pack.name, &pack.digest)?.check(settings),
         }
     }
 
     fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
-        match &self.packs {
-            Some(packs) => packs.find_faces(pack, picture),
-            None => self.load(&pack.name, &pack.digest)?.find_faces(picture),
+        match (self.loaded(&pack.name, &pack.digest), &self.packs) {
+            (None, Some(packs)) => packs.find_faces(pack, picture),
+            (Some(model), _) => model.find_faces(picture),
+            (None, None) => self.load(&pack.name, &pack.digest)?.find_faces(picture),
         }
     }
 

@@ -106,10 +106,15 @@ mod tests {
     #[test]
     fn lips_span_the_corners_of_the_mouth_however_the_head_is_turned() {
         let points = KeyPoints::assumed_in(at(0, 0, 100, 100));
-        let with = |left_mouth, right_mouth| lip_edges(&KeyPoints { left_mouth, right_mouth, ..points });
-        assert_eq!(with([40.0, 70.0], [60.0, 70.0]), [40.0, 66.0, 60.0, 74.0]);
-        assert_eq!(with([50.0, 60.0], [50.0, 80.0]), [46.0, 60.0, 54.0, 80.0]);
-        assert_eq!(with([60.0, 70.0], [40.0, 70.0]), [40.0, 66.0, 60.0, 74.0], "upside down");
+        let table = [
+            ("level", [40.0, 70.0], [60.0, 70.0], [40.0, 66.0, 60.0, 74.0]),
+            ("on its side", [50.0, 60.0], [50.0, 80.0], [46.0, 60.0, 54.0, 80.0]),
+            ("upside down", [60.0, 70.0], [40.0, 70.0], [40.0, 66.0, 60.0, 74.0]),
+        ];
+        for (head, left_mouth, right_mouth, expected) in table {
+            let found = lip_edges(&KeyPoints { left_mouth, right_mouth, ..points });
+            assert!(found.iter().zip(expected).all(|(found, edge)| (found - edge).abs() < 1e-9), "{head}: {found:?}");
+        }
     }
 
     #[test]

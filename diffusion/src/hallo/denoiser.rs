@@ -82,7 +82,7 @@ impl Denoiser {
         Ok(Self {
             time: TimeEmbedding::load(&scope.at("time_embedding"), width)?,
             conv_in: conv(&scope.at("conv_in"), latent, width, Geometry::SAME)?,
-            blocks: Blocks::load(scope, &unet, |scope, place| {
+            blocks: Blocks::load(scope, &unet, config.unet.norm_eps, |scope, place| {
                 super::attends(config, place).then(|| Attentions::load(scope, place, config)).transpose()
             })?,
             norm_out: group_norm(&scope.at("conv_norm_out"), unet.norm_groups, width, config.unet.norm_eps)?,
@@ -155,8 +155,7 @@ impl Attentions {
             inner: Width { channels: audio_width(config, place), ..width },
             token: config.audio.token_dim,
         };
-        let span =
-            Span { clip: config.clip.frames, motion: config.clip.motion_frames, longest: config.motion.positions };
+        let span = Span::of(config);
         let along_time = Width { heads: config.motion.heads, ..width };
         let token = config.unet.cross_attention_dim;
         Ok(Self {

@@ -7,7 +7,7 @@ use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
     face::FaceSearch,
     job::Settings,
-    ports::model::{AudioEncoder, Model, ModelShape, Renderer},
+    ports::model::{AudioEncoder, Model, ModelShape, PackCard, Renderer},
 };
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     face::{FaceAnalysis, FaceFiles, MaskLevel, RegionMasks, face_region},
     latents,
-    pack::hallo::{Branches, HalloConfig, HalloPack},
+    pack::hallo::{Branches, HalloConfig, HalloPack, Role},
     sampler::{Sampling, failed},
     wav2vec::{SpeechListener, Wav2Vec},
 };
@@ -49,7 +49,7 @@ impl HalloModel {
             digest: pack.digest()?,
             network: Arc::new(Network::load(&pack.config, pack.network()?, pack.vae()?)?),
             speech: Arc::new(Wav2Vec::load(pack.speech()?, &pack.config.wav2vec)?),
-            faces: FaceAnalysis::open(&files(pack))?,
+            faces: faces(pack)?,
             config: Arc::new(pack.config.clone()),
         })
     }
@@ -111,6 +111,38 @@ pub(crate) fn manner(name: &str, config: &HalloConfig, settings: &Settings) -> R
     })
 }
 
+/// The card of `pack`, from its sizes and its digest alone.
+///
+/// # Errors
+/// When a file of a published layout, whose digest is made from all of them, cannot be read.
+pub(crate) fn card(pack: &HalloPack) -> Result<PackCard> {
+    Ok(PackCard { name: pack.about.name.clone(), digest: pack.digest()?, shape: shape(&pack.config) })
+}
+
+/// What `pack` brings for faces; its network is not read.
+///
+/// # Errors
+/// When the detector's file was altered or cannot be used.
+pub(crate) fn faces(pack: &HalloPack) -> Result<FaceAnalysis> {
+    if let Some(detector) = pack.file(Role::Detector) {
+        detector.check()?;
+    }
+    FaceAnalysis::open(&files(pack))
+}
+
+/// The sizes of the network of `config`.
+fn shape(config: &HalloConfig) -> ModelShape {
+    let size = config.latent_size();
+    ModelShape {
+        clip_frames: config.clip.frames as u32,
+        motion_frames: config.clip.motion_frames as u32,
+        audio_margin: (config.audio.window / 2) as u32,
+        feature_width: config.feature_width(),
+        image_size: config.picture.size as u32,
+        latent: [config.vae.latent_channels, size, size],
+    }
+}
+
 /// The files of `pack` that are for faces.
 fn files(pack: &HalloPack) -> FaceFiles {
     let names = pack.files.iter().filter_map(|file| file.path.strip_prefix(&pack.dir).ok()?.to_str());
@@ -127,15 +159,7 @@ impl Model for HalloModel {
     }
 
     fn shape(&self) -> ModelShape {
-        let (config, size) = (&self.config, self.config.latent_size());
-        ModelShape {
-            clip_frames: config.clip.frames as u32,
-            motion_frames: config.clip.motion_frames as u32,
-            audio_margin: (config.audio.window / 2) as u32,
-            feature_width: config.feature_width(),
-            image_size: config.picture.size as u32,
-            latent: [config.vae.latent_channels, size, size],
-        }
+        shape(&self.config)
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {

@@ -1,5 +1,7 @@
 //! Motion module: every pixel attends along time, twice, over motion frames and the clip (layout of `AnimateDiff`).
 
+use std::collections::BTreeMap;
+
 use candle_core::{Result, Tensor};
 
 use crate::{
@@ -9,7 +11,10 @@ use crate::{
         layers::{group_norm, layer_norm, linear},
         transformer::{EPS, Width},
     },
-    pack::weights::Scope,
+    pack::{
+        hallo::HalloConfig,
+        weights::{Scope, Weights},
+    },
 };
 
 /// How frames lie in time.
@@ -21,6 +26,13 @@ pub(crate) struct Span {
     pub(crate) motion: usize,
     /// Longest sequence that the checkpoint holds position codes for.
     pub(crate) longest: usize,
+}
+
+impl Span {
+    /// The frames that the network of `config` knows.
+    pub(crate) fn of(config: &HalloConfig) -> Self {
+        Self { clip: config.clip.frames, motion: config.clip.motion_frames, longest: config.motion.positions }
+    }
 }
 
 /// Group norm of each frame, linear, two temporal attentions, feed-forward, linear, residual.
@@ -39,6 +51,28 @@ struct TimeAttention {
     norm_motion: LayerNorm,
     norm_clip: LayerNorm,
     attention: SelfAttention,
+}
+
+/// Names and shapes of the tensors of the motion modules that the release saves and never runs: those of the levels without
+/// attention ([`HalloConfig::is_dead`]).
+///
+/// # Errors
+/// When their sizes do not fit together.
+pub(crate) fn dead(config: &HalloConfig) -> shared::Result<BTreeMap<String, Vec<usize>>> {
+    let (unet, weights) = (&config.unet, Weights::absent("motion modules that never run"));
+    let last = unet.channels.len() - 1;
+    let width =
+        Width { channels: unet.channels[last], heads: config.motion.heads, groups: unet.norm_groups, ff_mult: 4 };
+    let span = Span::of(config);
+    let levels =
+        [(format!("down_blocks.{last}"), unet.layers_per_block), ("up_blocks.0".into(), unet.layers_per_block + 1)];
+    for (level, modules) in levels {
+        let scope = weights.root().at("denoising_unet").at(level);
+        for index in 0..modules {
+            MotionModule::load(&scope.at(format!("motion_modules.{index}")), width, span)?;
+        }
+    }
+    Ok(weights.noted())
 }
 
 /// Motion frames as the first attention sees them; the same in every step of a clip (exact saving 7).

@@ -294,7 +294,7 @@ impl Denoiser {
         Ok(Self {
             time: TimeEmbedding::load(&scope.at("time_embedding"), width)?,
             conv_in: conv(&scope.at("conv_in"), latent, width, Geometry::SAME)?,
-            blocks: Blocks::load(scope, &unet, |scope, place| {
+            blocks: Blocks::load(scope, &unet, config.unet.norm_eps, |scope, place| {
                 attends(config, place).then(|| Attentions::load(scope, place, config)).transpose()
             })?,
             norm_out: group_norm(&scope.at("conv_norm_out"), unet.norm_groups, width, config.unet.norm_eps)?,
@@ -368,11 +368,17 @@ impl ReferenceNet {
         Ok(Self {
             time: TimeEmbedding::load(&scope.at("time_embedding"), width)?,
             conv_in: conv(&scope.at("conv_in"), config.vae.latent_channels, width, Geometry::SAME)?,
-            blocks: Blocks::load(scope, &unet_of(config), |scope, place| {
+            blocks: Blocks::load(scope, &unet_of(config), config.unet.norm_eps, |scope, place| {
                 let load = || Spatial::load(&scope.at(format!("attentions.{}", place.index)), place.width, token);
                 attends(config, place).then(load).transpose()
             })?,
         })
+    }
+
+    /// The attentions in the order in which they run.
+    #[cfg(test)]
+    pub(crate) fn attentions(&self) -> impl Iterator<Item = &Spatial> {
+        self.blocks.layers().filter_map(|layer| layer.rest.as_ref())
     }
 
     /// One feature `[n, hw, c]` for each attention of samples `[n, s, s, channels]` with face tokens `[n, tokens, token]`.

@@ -6,7 +6,10 @@ use super::{face::FaceProducts, spatial::SpatialTransformer};
 use crate::{
     kernels::{Geometry, Product, silu},
     net::{blocks::Blocks, layers::conv, time_embedding::TimeEmbedding, transformer::Opening},
-    pack::{hallo::HalloConfig, weights::Scope},
+    pack::{
+        hallo::HalloConfig,
+        weights::{Scope, Weights},
+    },
 };
 
 /// Reference features of the portrait and of motion frames.
@@ -32,14 +35,17 @@ impl ReferenceNet {
         Ok(Self {
             time: TimeEmbedding::load(&scope.at("time_embedding"), width)?,
             conv_in: conv(&scope.at("conv_in"), config.vae.latent_channels, width, Geometry::SAME)?,
-            blocks: Blocks::load(scope, &unet, |scope, place| {
+            blocks: Blocks::load(scope, &unet, config.unet.norm_eps, |scope, place| {
                 if !super::attends(config, place) {
                     return Ok(None);
                 }
                 let scope = scope.at(format!("attentions.{}", place.index));
                 Ok(Some(if place.last {
                     let layer = Opening::load(&scope, place.width)?;
-                    scope.ignore_rest();
+                    // Nobody reads the rest, but a file without it, or with another, is not the published one.
+                    let whole = Weights::absent("the last attention");
+                    SpatialTransformer::load(&whole.root(), place.width, config.unet.cross_attention_dim)?;
+                    scope.pass_over(&whole.noted())?;
                     Layer::Last(Box::new(layer))
                 } else {
                     Layer::Whole(Box::new(SpatialTransformer::load(
@@ -60,6 +66,19 @@ impl ReferenceNet {
             Layer::Last(_) => None,
         });
         whole.collect()
+    }
+
+    /// The attentions but the last, and what is left of that one.
+    #[cfg(test)]
+    pub(super) fn attentions(&self) -> (Vec<&SpatialTransformer>, &Opening) {
+        let (mut whole, mut end) = (Vec::new(), None);
+        for layer in self.blocks.layers().filter_map(|layer| layer.rest.as_ref()) {
+            match layer {
+                Layer::Whole(layer) => whole.push(layer.as_ref()),
+                Layer::Last(opening) => end = Some(opening.as_ref()),
+            }
+        }
+        (whole, end.unwrap())
     }
 
     /// One feature `[n, hw, c]` for each attention of latents `[n, s, s, channels]`; the diffusion step is always 0.

@@ -12,6 +12,9 @@ use crate::{
     pack::{manifest::Unet, weights::Scope},
 };
 
+/// Epsilon of the norms in residual blocks, as Stable Diffusion 1.5 has it.
+pub(crate) const EPS: f64 = 1e-5;
+
 /// Levels on the way down, a middle and levels on the way up, with layers of kind `L` after each residual block.
 pub(crate) struct Blocks<L> {
     down: Vec<Level<L>>,
@@ -62,14 +65,16 @@ pub(crate) struct Place {
 }
 
 impl<L> Blocks<L> {
-    /// Loads all blocks; `add` loads the attention layers of one place from the scope of its level.
+    /// Loads all blocks, whose residual blocks have norms with an epsilon of `eps`; `add` loads the attention layers of one place from
+    /// the scope of its level.
     pub(crate) fn load(
         scope: &Scope<'_>,
         unet: &Unet,
+        eps: f64,
         add: impl Fn(&Scope<'_>, Place) -> shared::Result<L>,
     ) -> shared::Result<Self> {
         let widths = &unet.channels;
-        let loader = Loader { unet, add };
+        let loader = Loader { unet, eps, add };
         let top = widths.len() - 1;
         let (mut skips, mut inner) = (vec![widths[0]], widths[0]);
         let mut down = Vec::new();
@@ -176,6 +181,7 @@ struct At {
 
 struct Loader<'a, F> {
     unet: &'a Unet,
+    eps: f64,
     add: F,
 }
 
@@ -203,7 +209,7 @@ impl<L, F: Fn(&Scope<'_>, Place) -> shared::Result<L>> Loader<'_, F> {
 
     fn resnet(&self, scope: &Scope<'_>, index: usize, (inner, outer): (usize, usize)) -> shared::Result<Resnet> {
         let time = Some(4 * self.unet.channels[0]);
-        let size = ResnetSize { inner, outer, time, groups: self.unet.norm_groups, eps: 1e-5 };
+        let size = ResnetSize { inner, outer, time, groups: self.unet.norm_groups, eps: self.eps };
         Resnet::load(&scope.at(format!("resnets.{index}")), size)
     }
 }

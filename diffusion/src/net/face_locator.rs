@@ -5,9 +5,12 @@ use shared::FaceBox;
 
 use super::layers::conv;
 use crate::{
-    kernels::{Geometry, Product, silu},
+    kernels::{Geometry, Product, meter::part, silu},
     pack::weights::Scope,
 };
+
+/// What its arithmetic is counted as.
+pub(crate) const PART: &str = "Face Locator";
 
 /// Convolutions with `SiLU` after each but the last.
 pub(crate) struct FaceLocator {
@@ -30,11 +33,13 @@ impl FaceLocator {
 
     /// The map `[1, s, s, c]` of a mask `[1, size, size, inner]`.
     pub(crate) fn forward(&self, mask: &Tensor) -> Result<Tensor> {
-        let mut x = mask.clone();
-        for layer in &self.layers {
-            x = silu(&layer.maps(&x)?)?;
-        }
-        self.conv_out.maps(&x)
+        part(PART, || {
+            let mut x = mask.clone();
+            for layer in &self.layers {
+                x = silu(&layer.maps(&x)?)?;
+            }
+            self.conv_out.maps(&x)
+        })
     }
 }
 

@@ -2,7 +2,12 @@
 
 use candle_core::{DType, Device, Result, Tensor};
 
-use super::{blocks::Blocks, layers::conv, time_embedding::TimeEmbedding, transformer::ReferenceTransformer};
+use super::{
+    blocks::{Blocks, EPS},
+    layers::conv,
+    time_embedding::TimeEmbedding,
+    transformer::ReferenceTransformer,
+};
 use crate::{
     kernels::{Geometry, Product, silu},
     pack::{manifest::Manifest, weights::Scope},
@@ -22,7 +27,7 @@ impl ReferenceNet {
         Ok(Self {
             time: TimeEmbedding::load(&scope.at("time_embedding"), width)?,
             conv_in: conv(&scope.at("conv_in"), manifest.vae.latent_channels, width, Geometry::SAME)?,
-            blocks: Blocks::load(scope, &manifest.unet, |scope, place| {
+            blocks: Blocks::load(scope, &manifest.unet, EPS, |scope, place| {
                 ReferenceTransformer::load(&scope.at(format!("attentions.{}", place.index)), place.width, place.last)
             })?,
         })

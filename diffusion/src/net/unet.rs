@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::{
     audio_layer::AudioLayer,
-    blocks::{Blocks, Layer},
+    blocks::{Blocks, EPS, Layer},
     layers::{conv, group_norm},
     temporal::TemporalModule,
     time_embedding::TimeEmbedding,
@@ -75,7 +75,7 @@ impl Denoiser {
             conv_in: part(0),
             conv_reference: unet.concat_reference.then(|| part(latent)),
             bias: entrance.take("bias", &[width])?,
-            blocks: Blocks::load(scope, unet, |scope, place| {
+            blocks: Blocks::load(scope, unet, EPS, |scope, place| {
                 let (index, width) = (place.index, place.width);
                 let module = scope.at(format!("motion_modules.{index}"));
                 Ok(Attentions {
@@ -88,7 +88,7 @@ impl Denoiser {
                     temporal: TemporalModule::load(&module, width, manifest.temporal, manifest.speed.token_dim)?,
                 })
             })?,
-            norm_out: group_norm(&scope.at("conv_norm_out"), unet.norm_groups, width, 1e-5)?,
+            norm_out: group_norm(&scope.at("conv_norm_out"), unet.norm_groups, width, EPS)?,
             conv_out: conv(&scope.at("conv_out"), width, latent, Geometry::SAME)?,
         })
     }

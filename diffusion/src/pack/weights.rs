@@ -13,7 +13,10 @@ use safetensors::Dtype;
 use shared::{Error, Result};
 
 use super::{header, mapped::Mapped, missing, stored::Stored};
-use crate::{kernels::Numbers, pickle};
+use crate::{
+    kernels::Numbers,
+    pickle::{self, Index},
+};
 
 const MEND: &str = "fetch the pack again; its weights do not belong to its sizes";
 /// Names that a message lists before it says how many more there are.
@@ -25,6 +28,10 @@ pub(crate) struct Weights {
     /// Nothing where only shapes count.
     file: Option<File>,
     stored: BTreeMap<String, Stored>,
+    /// Shapes of the tensors that got no name, by those that they have in the file.
+    passed: BTreeMap<String, Vec<usize>>,
+    /// Whether `PyTorch` saved it, so that it is a release's own file.
+    pickled: bool,
     left: RefCell<BTreeSet<String>>,
     /// What was taken where only shapes count.
     noted: RefCell<BTreeMap<String, Vec<usize>>>,
@@ -49,20 +56,23 @@ impl Weights {
         let name = path.display().to_string();
         let pickled =
             path.extension().is_some_and(|end| ["pth", "pt", "ckpt", "bin"].iter().any(|known| end == *known));
-        let found = if pickled {
+        let Index { tensors: found, mut passed } = if pickled {
             pickle::index(&file, &name, |key| rename(key).is_some())?
         } else {
-            header::read(&file, &name)?
+            Index { tensors: header::read(&file, &name)?, ..Index::default() }
         };
         let mut stored = BTreeMap::new();
         for (key, tensor) in found {
-            let Some(new) = rename(&key) else { continue };
+            let Some(new) = rename(&key) else {
+                passed.insert(key, tensor.shape);
+                continue;
+            };
             if stored.insert(new.clone(), tensor).is_some() {
                 return Err(Error::order(format!("{name}: tensor {key} is there a second time as {new}")).mend(MEND));
             }
         }
         let left = RefCell::new(stored.keys().cloned().collect());
-        Ok(Self { name, file: Some(file), stored, left, noted: RefCell::default() })
+        Ok(Self { name, file: Some(file), stored, passed, pickled, left, noted: RefCell::default() })
     }
 
     /// Weights of which only the shapes count: a network is built from whatever it asks for, without a number, and can be
@@ -72,13 +82,36 @@ impl Weights {
             name: name.to_owned(),
             file: None,
             stored: BTreeMap::new(),
+            passed: BTreeMap::new(),
+            pickled: false,
             left: RefCell::default(),
             noted: RefCell::default(),
         }
     }
 
+    /// Checks the tensors that got no name, which nobody will read: a release's own file has exactly the `expected` ones with their
+    /// shapes; a file that was converted from it may have left them out, all of them.
+    ///
+    /// # Errors
+    /// Names a tensor that is missing, has another shape, or does not belong there.
+    pub(crate) fn passed_over(&self, expected: &BTreeMap<String, Vec<usize>>) -> Result<()> {
+        if self.passed.is_empty() && !self.pickled {
+            return Ok(());
+        }
+        for (name, shape) in expected {
+            match self.passed.get(name) {
+                Some(found) if found == shape => {}
+                Some(found) => return Err(self.misshapen(name, found, shape)),
+                None => return Err(self.fault(&format!("tensor {name} is missing"))),
+            }
+        }
+        match self.passed.keys().find(|name| !expected.contains_key(*name)) {
+            Some(name) => Err(self.fault(&format!("unexpected tensor {name}"))),
+            None => Ok(()),
+        }
+    }
+
     /// The shapes of what a network took from [`Self::absent`], by name.
-    #[cfg(test)]
     pub(crate) fn noted(&self) -> BTreeMap<String, Vec<usize>> {
         self.noted.borrow().clone()
     }
@@ -124,6 +157,10 @@ impl Weights {
             1 => Err(self.fault(&format!("unexpected tensor {}", left[0]))),
             count => Err(self.fault(&format!("{count} unexpected tensors: {}", list(&left)))),
         }
+    }
+
+    fn misshapen(&self, name: &str, found: &[usize], needed: &[usize]) -> Error {
+        self.fault(&format!("tensor {name} has shape {found:?} where the pack's sizes need {needed:?}"))
     }
 
     fn fault(&self, what: &str) -> Error {
@@ -180,9 +217,20 @@ impl<'a> Scope<'a> {
         Ok(Numbers::Half(bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b)).collect()))
     }
 
-    /// Passes over everything here that nobody took yet.
-    pub(crate) fn ignore_rest(&self) {
-        self.weights.left.borrow_mut().retain(|name| !name.starts_with(&self.prefix));
+    /// Passes over the tensors called `names` that nobody took yet, once they are known to be there in the shapes that `names` holds.
+    ///
+    /// # Errors
+    /// When one is missing or has another shape.
+    pub(crate) fn pass_over(&self, names: &BTreeMap<String, Vec<usize>>) -> Result<()> {
+        for (name, shape) in names {
+            if self.noted(name, shape) {
+                continue;
+            }
+            let full = format!("{}{name}", self.prefix);
+            self.find(&full, shape)?;
+            self.weights.left.borrow_mut().remove(&full);
+        }
+        Ok(())
     }
 
     /// Where only shapes count: notes that of `name`.
@@ -213,16 +261,22 @@ impl<'a> Scope<'a> {
     }
 
     fn claim(&self, name: &str, shape: &[usize]) -> Result<&'a Stored> {
-        let name = format!("{}{name}", self.prefix);
+        let full = format!("{}{name}", self.prefix);
+        let found = self.find(&full, shape)?;
+        if self.weights.left.borrow_mut().remove(&full) {
+            Ok(found)
+        } else {
+            Err(self.weights.fault(&format!("tensor {full} is needed twice")))
+        }
+    }
+
+    /// The tensor whose whole name is `full`, which must have `shape`.
+    fn find(&self, full: &str, shape: &[usize]) -> Result<&'a Stored> {
         let weights = self.weights;
-        match weights.stored.get(&name) {
-            Some(found) if found.shape != shape => {
-                let found = &found.shape;
-                Err(weights.fault(&format!("tensor {name} has shape {found:?} where the pack's sizes need {shape:?}")))
-            }
-            Some(found) if weights.left.borrow_mut().remove(&name) => Ok(found),
-            Some(_) => Err(weights.fault(&format!("tensor {name} is needed twice"))),
-            None => Err(weights.fault(&format!("tensor {name} is missing"))),
+        match weights.stored.get(full) {
+            Some(found) if found.shape == shape => Ok(found),
+            Some(found) => Err(weights.misshapen(full, &found.shape, shape)),
+            None => Err(weights.fault(&format!("tensor {full} is missing"))),
         }
     }
 }

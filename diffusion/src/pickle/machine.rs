@@ -1,7 +1,10 @@
 //! A stack machine for pickles of weights. It calls nothing: what a pickle wants called is one of three names that are
 //! understood as data, or the pickle is refused.
 
-use std::collections::HashMap;
+use std::{
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+};
 
 use super::{
     opcode,
@@ -11,13 +14,24 @@ use super::{
 /// What is wrong with a pickle, and where.
 type Fault = String;
 
-/// Runs a pickle and returns the tensors of the dictionary that it makes, in order.
+/// Most values that a pickle may make. The one of Hallo's 2,656 tensors makes 60,000.
+const MOST_VALUES: usize = 1 << 18;
+/// Most axes of a tensor.
+const MOST_AXES: usize = 16;
+/// Longest name of a storage; PyTorch numbers them.
+const LONGEST_KEY: usize = 64;
+
+/// Longest name of a tensor; the longest of Hallo's has 120 letters.
+const LONGEST_NAME: usize = 1024;
+
+/// Runs a pickle and returns the tensors of the dictionary that it makes, by name.
 ///
-/// Every instruction makes at most one value, so that memory is bounded by the length of the pickle.
+/// Every instruction makes at most one value, which is a text of the pickle itself or has a bounded size, and nothing that was made is
+/// copied. So memory is bounded by the length of the pickle and by [`MOST_VALUES`], whatever its instructions repeat.
 ///
 /// # Errors
-/// When it is cut short, or asks for anything that a dictionary of tensors does not need; says what, and at which byte.
-pub(super) fn run(pickle: &[u8]) -> Result<Vec<(String, SavedTensor)>, Fault> {
+/// When it is cut short, makes too much, or asks for anything that a dictionary of tensors does not need; says what, and at which byte.
+pub(super) fn run(pickle: &[u8]) -> Result<BTreeMap<String, Rc<SavedTensor>>, Fault> {
     let mut machine =
         Machine { pickle, at: 0, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
     loop {
@@ -53,19 +67,19 @@ impl<'a> Machine<'a> {
             opcode::FRAME => drop(self.bytes(8)?),
             opcode::STOP => return self.pop().map(Some),
             opcode::MARK => self.marks.push(self.stack.len()),
-            opcode::NONE | opcode::NEWTRUE | opcode::NEWFALSE => self.push(Value::Other),
+            opcode::NONE | opcode::NEWTRUE | opcode::NEWFALSE => self.push(Value::Other)?,
             opcode::BINFLOAT => {
                 self.bytes(8)?;
-                self.push(Value::Other);
+                self.push(Value::Other)?;
             }
             opcode::BININT | opcode::BININT1 | opcode::BININT2 | opcode::LONG1 => {
                 let number = self.number(instruction)?;
-                self.push(Value::Int(number));
+                self.push(Value::Int(number))?;
             }
             opcode::BINUNICODE | opcode::SHORT_BINUNICODE => {
                 let length = if instruction == opcode::BINUNICODE { self.u32()? as usize } else { self.byte()?.into() };
                 let text = std::str::from_utf8(self.bytes(length)?).map_err(|_| "a text that is not UTF-8")?;
-                self.push(Value::Text(text.to_owned()));
+                self.push(Value::Text(text.to_owned()))?;
             }
             opcode::BINPUT | opcode::LONG_BINPUT | opcode::MEMOIZE => {
                 let key = match instruction {
@@ -74,6 +88,9 @@ impl<'a> Machine<'a> {
                     _ => self.memo.len() as u32,
                 };
                 let top = *self.stack.last().ok_or("it keeps what was never made")?;
+                if self.memo.len() == MOST_VALUES {
+                    return Err(format!("it keeps more than {MOST_VALUES} values"));
+                }
                 self.memo.insert(key, top);
             }
             opcode::BINGET | opcode::LONG_BINGET => {
@@ -97,17 +114,17 @@ impl<'a> Machine<'a> {
     /// The instructions that make tuples, lists and dictionaries.
     fn collect(&mut self, instruction: u8) -> Result<(), Fault> {
         match instruction {
-            opcode::EMPTY_TUPLE | opcode::EMPTY_LIST => self.push(Value::Row(Vec::new())),
-            opcode::EMPTY_DICT => self.push(Value::Dict(Vec::new())),
+            opcode::EMPTY_TUPLE | opcode::EMPTY_LIST => self.push(Value::Row(Vec::new()))?,
+            opcode::EMPTY_DICT => self.push(Value::Dict(Vec::new()))?,
             opcode::TUPLE1 | opcode::TUPLE2 | opcode::TUPLE3 => {
                 let count = usize::from(instruction - opcode::TUPLE1) + 1;
                 let from = self.stack.len().checked_sub(count).ok_or("a tuple of what was never made")?;
                 let row = self.stack.split_off(from);
-                self.push(Value::Row(row));
+                self.push(Value::Row(row))?;
             }
             opcode::TUPLE => {
                 let row = self.since_mark()?;
-                self.push(Value::Row(row));
+                self.push(Value::Row(row))?;
             }
             opcode::APPEND | opcode::APPENDS => {
                 let new = if instruction == opcode::APPEND { vec![self.pop()?] } else { self.since_mark()? };
@@ -146,8 +163,7 @@ impl<'a> Machine<'a> {
         let callable = Callable::named(&module, &name).ok_or_else(|| {
             format!("the pickle names {module}.{name}, which no state dictionary needs; nothing of it was executed")
         })?;
-        self.push(Value::Callable(callable));
-        Ok(())
+        self.push(Value::Callable(callable))
     }
 
     /// Understands a call as data.
@@ -162,11 +178,14 @@ impl<'a> Machine<'a> {
             (Callable::Tensor, [storage, offset, shape, strides, ..]) if arguments.len() <= 7 => {
                 self.tensor(*storage, *offset, *shape, *strides)?
             }
-            (Callable::Parameter, [tensor, ..]) if arguments.len() <= 3 => self.values[*tensor].clone(),
+            (Callable::Parameter, &[tensor, ..]) if arguments.len() <= 3 => {
+                let Value::Tensor(_) = self.values[tensor] else { return Err("a parameter that is no tensor".into()) };
+                self.stack.push(tensor);
+                return Ok(());
+            }
             _ => return Err(format!("a call of {callable:?} with {} arguments", arguments.len())),
         };
-        self.push(made);
-        Ok(())
+        self.push(made)
     }
 
     fn tensor(&self, storage: Id, offset: Id, shape: Id, strides: Id) -> Result<Value, Fault> {
@@ -175,14 +194,14 @@ impl<'a> Machine<'a> {
         if shape.len() != strides.len() {
             return Err(format!("a tensor with {} extents and {} strides", shape.len(), strides.len()));
         }
-        Ok(Value::Tensor(SavedTensor {
+        Ok(Value::Tensor(Rc::new(SavedTensor {
             storage: storage.key.clone(),
             dtype: storage.dtype,
             numbers: storage.numbers,
             offset: self.size(offset)?,
             shape,
             strides,
-        }))
+        })))
     }
 
     /// A storage, `("storage", type, key, location, numbers)`; the location is a device and means nothing here.
@@ -195,31 +214,43 @@ impl<'a> Machine<'a> {
         let &[tag, dtype, key, _, numbers] = what else {
             return Err("a reference to something that is no storage".into());
         };
+        if let Value::Text(key) = &self.values[key]
+            && key.len() > LONGEST_KEY
+        {
+            return Err(format!("a storage whose name has {} letters", key.len()));
+        }
         let storage = match (&self.values[tag], &self.values[dtype], &self.values[key]) {
             (Value::Text(tag), Value::Callable(Callable::Storage(dtype)), Value::Text(key)) if tag == "storage" => {
                 Storage { key: key.clone(), dtype: *dtype, numbers: self.size(numbers)? }
             }
             _ => return Err("a reference to something that is no storage".into()),
         };
-        self.push(Value::Storage(storage));
-        Ok(())
+        self.push(Value::Storage(storage))
     }
 
     /// The tensors of the dictionary `root`.
-    fn tensors(self, root: Id) -> Result<Vec<(String, SavedTensor)>, Fault> {
+    fn tensors(self, root: Id) -> Result<BTreeMap<String, Rc<SavedTensor>>, Fault> {
         let Value::Dict(pairs) = &self.values[root] else {
             return Err("the pickle is no dictionary of tensors".into());
         };
-        let named = |(key, value): &(Id, Id)| match (&self.values[*key], &self.values[*value]) {
-            (Value::Text(key), Value::Tensor(tensor)) => Ok((key.clone(), tensor.clone())),
-            (Value::Text(key), _) => Err(format!("\"{key}\" is no tensor")),
-            _ => Err("a tensor without a name".into()),
-        };
-        pairs.iter().map(named).collect()
+        let mut tensors = BTreeMap::new();
+        for (key, value) in pairs {
+            let Value::Text(key) = &self.values[*key] else { return Err("a tensor without a name".into()) };
+            let Value::Tensor(tensor) = &self.values[*value] else { return Err(format!("\"{key}\" is no tensor")) };
+            if key.len() > LONGEST_NAME {
+                return Err(format!("a tensor whose name has {} letters", key.len()));
+            }
+            if tensors.contains_key(key.as_str()) {
+                return Err(format!("tensor {key} is saved twice"));
+            }
+            tensors.insert(key.clone(), Rc::clone(tensor));
+        }
+        Ok(tensors)
     }
 
     fn sizes(&self, row: Id) -> Result<Vec<u64>, Fault> {
         match &self.values[row] {
+            Value::Row(row) if row.len() > MOST_AXES => Err(format!("a tensor with {} axes", row.len())),
             Value::Row(row) => row.iter().map(|size| self.size(*size)).collect(),
             _ => Err("a shape that is no tuple".into()),
         }
@@ -232,9 +263,13 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn push(&mut self, value: Value) {
+    fn push(&mut self, value: Value) -> Result<(), Fault> {
+        if self.values.len() == MOST_VALUES {
+            return Err(format!("it makes more than {MOST_VALUES} values"));
+        }
         self.values.push(value);
         self.stack.push(self.values.len() - 1);
+        Ok(())
     }
 
     fn pop(&mut self) -> Result<Id, Fault> {

@@ -19,12 +19,21 @@ use crate::pack::stored::{Stored, row_by_row};
 use archive::Archive;
 use value::SavedTensor;
 
+/// Where the tensors of a saved state dictionary lie.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    /// Those that are wanted.
+    pub(crate) tensors: BTreeMap<String, Stored>,
+    /// The shapes of the others, of which nothing else was looked at.
+    pub(crate) passed: BTreeMap<String, Vec<usize>>,
+}
+
 /// Reads where the tensors of a saved state dictionary lie in `file`; `name` is the file's name for messages. The CRC-32 of
 /// every tensor is checked. Those that are not `wanted` are passed over unread.
 ///
 /// # Errors
 /// When the archive or the pickle is damaged, holds anything but tensors, or tries to call anything; names tensor and file.
-pub(crate) fn index(file: &File, name: &str, wanted: impl Fn(&str) -> bool) -> Result<BTreeMap<String, Stored>> {
+pub(crate) fn index(file: &File, name: &str, wanted: impl Fn(&str) -> bool) -> Result<Index> {
     let damaged = |fault: String| {
         Error::order(format!("{name}: {fault}"))
             .mend("fetch the file again; weights are saved by torch.save(module.state_dict(), ...)")
@@ -32,15 +41,21 @@ pub(crate) fn index(file: &File, name: &str, wanted: impl Fn(&str) -> bool) -> R
     let mut archive = Archive::open(file).map_err(damaged)?;
     let pickle = archive.pickle().map_err(damaged)?;
     let saved = machine::run(&pickle).map_err(damaged)?;
-    let mut tensors = BTreeMap::new();
-    for (key, tensor) in saved.into_iter().filter(|(key, _)| wanted(key)) {
-        let stored = place(&tensor, &archive).map_err(|fault| damaged(format!("tensor {key}: {fault}")))?;
-        archive.check(&tensor.storage).map_err(|fault| damaged(format!("tensor {key}: {fault}")))?;
-        if tensors.insert(key.clone(), stored).is_some() {
-            return Err(damaged(format!("tensor {key} is saved twice")));
+    let mut index = Index::default();
+    for (key, tensor) in saved {
+        if wanted(&key) {
+            let stored = place(&tensor, &archive).map_err(|fault| damaged(format!("tensor {key}: {fault}")))?;
+            archive.check(&tensor.storage).map_err(|fault| damaged(format!("tensor {key}: {fault}")))?;
+            index.tensors.insert(key, stored);
+        } else {
+            index.passed.insert(key, narrow(&tensor.shape));
         }
     }
-    Ok(tensors)
+    Ok(index)
+}
+
+fn narrow(numbers: &[u64]) -> Vec<usize> {
+    numbers.iter().map(|x| *x as usize).collect()
 }
 
 /// Where a tensor lies in the file, once it is known to lie inside of its storage.
@@ -61,7 +76,6 @@ fn place(tensor: &SavedTensor, archive: &Archive) -> Result<Stored, String> {
     if tensor.offset.checked_add(reach).is_none_or(|end| end > tensor.numbers) || count > tensor.numbers {
         return Err(outside());
     }
-    let narrow = |numbers: &[u64]| numbers.iter().map(|x| *x as usize).collect::<Vec<_>>();
     let (shape, strides) = (narrow(&tensor.shape), narrow(&tensor.strides));
     // The stride of an axis of one number means nothing.
     let plain = shape.iter().zip(strides.iter().zip(row_by_row(&shape))).all(|(n, (a, b))| *n <= 1 || *a == b);

@@ -1,5 +1,7 @@
 //! Whole pickles, and those that are not what they should be.
 
+mod bounds;
+
 use std::{
     io::{Seek as _, Write as _},
     path::Path,
@@ -42,7 +44,9 @@ impl Saved {
 
     fn row(&mut self, numbers: &[i64]) {
         self.pickle.push(opcode::MARK);
-        numbers.iter().for_each(|number| self.int(*number));
+        for number in numbers {
+            self.int(*number);
+        }
         self.pickle.push(opcode::TUPLE);
     }
 
@@ -59,7 +63,7 @@ impl Saved {
     }
 
     #[allow(clippy::too_many_arguments)] // A tensor has as many parts.
-    fn tensor_at(
+    pub(crate) fn tensor_at(
         mut self,
         name: &str,
         kind: &str,
@@ -85,8 +89,13 @@ impl Saved {
         self.raw(b"ccollections\nOrderedDict\n)RtR")
     }
 
-    fn close(self) -> Self {
+    pub(crate) fn close(self) -> Self {
         self.raw(&[opcode::SETITEMS, opcode::STOP])
+    }
+
+    /// The pickle alone, for whoever writes the storages.
+    pub(crate) fn pickle(self) -> Vec<u8> {
+        self.pickle
     }
 
     /// The archive as PyTorch lays it out.
@@ -339,5 +348,22 @@ fn tensors_that_nobody_wants_are_not_read() {
     assert!(complaint_of(&path).contains("tensor dead"));
     let file = std::fs::File::open(&path).unwrap();
     let found = index(&file, "net.pth", |name| name != "dead").unwrap();
-    assert_eq!(found.keys().collect::<Vec<_>>(), ["live"]);
+    assert_eq!(found.tensors.keys().collect::<Vec<_>>(), ["live"]);
+    assert_eq!(found.passed.into_iter().collect::<Vec<_>>(), [("dead".to_owned(), vec![1])]);
+}
+
+#[test]
+fn a_parameter_is_its_tensor() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("net.pth");
+    let mut saved = Saved::new();
+    saved.text("x");
+    saved.pickle.extend(b"ctorch._utils\n_rebuild_parameter\n(");
+    let tensor = Saved { pickle: Vec::new(), storages: Vec::new() };
+    let tensor = tensor.tensor("", "HalfStorage", &[1], &[1], &[0, 0x3c]);
+    // Without its name, an empty text of five bytes.
+    saved.pickle.extend(&tensor.pickle[5..]);
+    saved.storages = tensor.storages;
+    saved.raw(b"\x88ccollections\nOrderedDict\n)RtR").close().write(&path);
+    assert_eq!(Weights::open(&path).unwrap().root().take("x", &[1]).unwrap(), [1.0]);
 }

@@ -1,5 +1,7 @@
 //! What may stand on the stack of the pickle machine.
 
+use std::rc::Rc;
+
 use safetensors::Dtype;
 
 /// The place of a value among all that the machine has made. Values refer to one another by it, so that a value that is
@@ -23,8 +25,8 @@ pub(super) enum Value {
     Callable(Callable),
     /// The numbers behind tensors.
     Storage(Storage),
-    /// A tensor.
-    Tensor(SavedTensor),
+    /// A tensor; whoever refers to it shares it.
+    Tensor(Rc<SavedTensor>),
 }
 
 /// Everything that a pickle of weights may name.

@@ -141,7 +141,49 @@ fn windows_come_close_to_the_whole_and_closer_with_more_overlap() {
         assert!(error > 0.0 && error < last, "overlap {overlap}: {error:.3e} after {last:.3e}");
         last = error;
     }
-    assert!(last < 0.05, "{last:.3e}");
+    // What `docs/models.md` says: 7.3e-4.
+    assert!(last < 1e-3, "{last:.3e}");
+}
+
+#[test]
+fn the_usual_windows_come_close_to_the_whole() {
+    let (network, mut config) = toy();
+    let SpeechWindow { window_seconds, overlap_seconds, .. } = SpeechWindow::default();
+    let samples = track(150.0);
+    config.speech = SpeechWindow { exact_seconds: 150, window_seconds, overlap_seconds };
+    let exact = listen(&network, &config, fps("25"), &samples, 480_000, 3750);
+    config.speech.exact_seconds = 149;
+    let windowed = listen(&network, &config, fps("25"), &samples, 480_000, 3750);
+    let error = relative(windowed.data(), exact.data());
+    println!("windows of {window_seconds} s, overlap {overlap_seconds} s: relative difference {error:.3e}");
+    assert!(error > 0.0 && error < 1e-3, "{error:.3e}");
+}
+
+#[test]
+fn an_hour_is_heard_in_the_memory_of_one_window() {
+    let (network, mut config) = toy();
+    config.speech = SpeechWindow::default();
+    let (minute, minutes) = (track(60.0), 60);
+    let mut listener = Box::new(SpeechListener::new(Arc::clone(&network), &config, fps("25")));
+    for _ in 0..minutes {
+        listener.survey(&minute).unwrap();
+    }
+    // Between two pushes of a second: samples that the next feature sees; the feature and the hidden state that the next frame lies behind;
+    // frames of a window, of its overlaps and of a push.
+    let limits = [400, 2, 25 * (60 + 2 * 10 + 1), 2];
+    let (mut most, mut rows) = ([0; 4], 0);
+    for _ in 0..minutes {
+        for piece in minute.chunks(16_000) {
+            rows += listener.push(piece).unwrap().rows();
+            most = std::array::from_fn(|i| listener.held()[i].max(most[i]));
+        }
+    }
+    println!("held at most, in an hour: {most:?}");
+    assert!(most.iter().zip(limits).all(|(held, limit)| *held <= limit), "{most:?}");
+    let frames = 3600 * 25;
+    // All but the last window came while the track was heard.
+    assert!(rows >= frames - 25 * (60 + 10 + 1), "{rows}");
+    assert_eq!(rows + listener.finish(frames as u64).unwrap().rows(), frames);
 }
 
 #[test]
@@ -170,7 +212,7 @@ fn other_frame_rates_lie_between_the_network_s_frames() {
         assert_eq!(double.data()[2 * frame * width..][..width], own.data()[frame * width..][..width]);
         let between = &double.data()[(2 * frame + 1) * width..][..width];
         let mean: Vec<f32> =
-            (0..width).map(|i| (own.data()[frame * width + i] + own.data()[(frame + 1) * width + i]) / 2.0).collect();
+            (0..width).map(|i| own.data()[frame * width + i].midpoint(own.data()[(frame + 1) * width + i])).collect();
         assert!(relative(between, &mean) < 1e-6);
     }
     // A film that is longer than its track keeps the last features.
@@ -183,16 +225,17 @@ fn other_frame_rates_lie_between_the_network_s_frames() {
 fn wrong_tracks_are_refused() {
     let (network, config) = toy();
     let listener = || SpeechListener::new(Arc::clone(&network), &config, fps("25"));
+    let second = vec![0.1; 8000];
     let error = listener().push(&[0.0; 10]).unwrap_err().to_string();
     assert!(error.contains("no samples"), "{error}");
     let mut changed = listener();
-    changed.survey(&[0.1; 8000]).unwrap();
-    changed.push(&[0.1; 8000]).unwrap();
+    changed.survey(&second).unwrap();
+    changed.push(&second).unwrap();
     assert!(changed.survey(&[0.1]).is_err());
     let error = changed.push(&[0.1]).unwrap_err().to_string();
     assert!(error.contains("8000 samples when it was surveyed and 8001"), "{error}");
     let mut short = listener();
-    short.survey(&[0.1; 8000]).unwrap();
+    short.survey(&second).unwrap();
     short.push(&[0.1; 70]).unwrap();
     let error = Box::new(short).finish(13).unwrap_err().to_string();
     assert!(error.contains("surveyed and 70 when it was heard"), "{error}");

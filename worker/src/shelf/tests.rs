@@ -92,6 +92,25 @@ fn two_workers_load_one_model_once() {
 }
 
 #[test]
+fn what_is_loaded_answers_instead_of_being_loaded_again() {
+    let packs = Arc::new(Counted::default());
+    let shelf = Shelf::new(packs.clone(), 1);
+    let card = shelf.card("a").unwrap();
+    assert_eq!(packs.loads.load(Ordering::SeqCst), 0, "a card costs no weights");
+    shelf.load("a", "v2").unwrap();
+    // Those who keep these packs load a model for each question; the shelf has it already.
+    let picture = Picture::black(8, 8);
+    for _ in 0..3 {
+        shelf.check(&card, &Settings::default()).unwrap();
+        shelf.find_faces(&card, &picture).unwrap();
+    }
+    assert_eq!(packs.loads.load(Ordering::SeqCst), 1);
+    let other = PackCard { name: "b".into(), ..card };
+    shelf.check(&other, &Settings::default()).unwrap();
+    assert_eq!(shelf.names(), ["a"], "a question drops nothing");
+}
+
+#[test]
 fn another_version_is_refused_by_both_digests_and_costs_nothing() {
     let packs = Arc::new(Counted::default());
     let shelf = Shelf::new(packs, 1);

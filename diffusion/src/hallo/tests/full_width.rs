@@ -1,12 +1,14 @@
-//! The network at the published width on a generated checkpoint. It takes 5 GB of disk, 6 GB of memory and minutes:
+//! The network at the published width on a generated `net.pth`. It takes 5 GB of disk, 6 GB of memory and minutes:
 //!
-//! `cargo test --release --workspace --lib full_width -- --ignored --nocapture`
+//! `cargo test --workspace --lib full_width -- --ignored --nocapture`
 //!
-//! `EMOFARM_FULL_WIDTH` names a directory for the checkpoint; a temporary one is used otherwise.
+//! `EMOFARM_FULL_WIDTH` names a directory for the checkpoint; a temporary one is used otherwise. `EMOFARM_FULL_WIDTH_SIZE` is the edge of
+//! the picture in pixels, 256 where it is not set.
 
 use std::{
+    collections::BTreeMap,
     fs::File,
-    io::{BufWriter, Write as _},
+    io::{BufWriter, Write},
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -14,26 +16,63 @@ use std::{
 use candle_core::{Device, Tensor};
 use half::f16;
 use shared::job::{MotionHandoff, ReferenceReading};
+use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
 
 use super::{numbers, shapes::published};
 use crate::{
     hallo::{
+        dead,
         film::{Film, Manner, Prepared},
         network::Network,
         region::Masks,
     },
-    pack::{hallo::HalloConfig, weights::Weights},
+    pack::{
+        hallo::{HalloConfig, names},
+        stored::row_by_row,
+        weights::Weights,
+    },
+    pickle::tests::Saved,
     sampler::Sampling,
 };
 
 /// Peak memory while loading over the size of the tensors.
 const PEAK: f64 = 1.15;
 
-/// Writes a safetensors file of half-precision numbers without a pattern, small enough for a deep network; norms scale by one.
-fn write<'a>(path: &Path, tensors: impl Iterator<Item = (&'a str, &'a [usize])> + Clone) {
+/// Half-precision numbers without a pattern, small enough for a deep network; norms scale by one. The numbers are a table of a few
+/// thousand, begun at another place for each tensor, so that generation costs nothing.
+struct Noise(Vec<f32>);
+
+impl Noise {
+    fn new() -> Self {
+        let mut state = 1u64;
+        let number = |_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        Self((0..65_521).map(number).collect())
+    }
+
+    /// Writes the numbers of tensor `index`.
+    fn write(&self, index: usize, name: &str, shape: &[usize], file: &mut impl Write) {
+        let inner: usize = shape.iter().skip(1).product::<usize>().max(1);
+        let scale = if shape.len() > 1 { (1.0 / inner as f32).sqrt() } else { 0.02 };
+        let base = if shape.len() == 1 && name.contains("norm") && name.ends_with("weight") { 1.0 } else { 0.0 };
+        let bytes: Vec<u8> = self.0.iter().flat_map(|x| f16::from_f32(base + scale * x).to_le_bytes()).collect();
+        let mut left = 2 * shape.iter().product::<usize>();
+        let mut from = 2 * (index * 7919 % self.0.len());
+        while left > 0 {
+            let count = left.min(bytes.len() - from);
+            file.write_all(&bytes[from..from + count]).unwrap();
+            (left, from) = (left - count, 0);
+        }
+    }
+}
+
+/// Writes a safetensors file.
+fn write_safetensors(path: &Path, tensors: &BTreeMap<String, Vec<usize>>) {
     let mut offset = 0;
     let mut header = serde_json::Map::new();
-    for (name, shape) in tensors.clone() {
+    for (name, shape) in tensors {
         let end = offset + 2 * shape.iter().product::<usize>();
         header
             .insert(name.into(), serde_json::json!({ "dtype": "F16", "shape": shape, "data_offsets": [offset, end] }));
@@ -43,28 +82,33 @@ fn write<'a>(path: &Path, tensors: impl Iterator<Item = (&'a str, &'a [usize])> 
     let mut file = BufWriter::with_capacity(1 << 20, File::create(path).unwrap());
     file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
     file.write_all(&header).unwrap();
-    let mut state = 1u64;
-    // A few thousand numbers, begun at another place for each tensor, so that generation costs nothing.
-    let table: Vec<f32> = (0..65_521)
-        .map(|_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-        })
-        .collect();
-    for (index, (name, shape)) in tensors.enumerate() {
-        let inner: usize = shape.iter().skip(1).product::<usize>().max(1);
-        let scale = if shape.len() > 1 { (1.0 / inner as f32).sqrt() } else { 0.02 };
-        let base = if shape.len() == 1 && name.contains("norm") && name.ends_with("weight") { 1.0 } else { 0.0 };
-        let bytes: Vec<u8> = table.iter().flat_map(|x| f16::from_f32(base + scale * x).to_le_bytes()).collect();
-        let mut left = 2 * shape.iter().product::<usize>();
-        let mut from = 2 * (index * 7919 % table.len());
-        while left > 0 {
-            let count = left.min(bytes.len() - from);
-            file.write_all(&bytes[from..from + count]).unwrap();
-            (left, from) = (left - count, 0);
-        }
+    let noise = Noise::new();
+    for (index, (name, shape)) in tensors.iter().enumerate() {
+        noise.write(index, name, shape, &mut file);
     }
     file.flush().unwrap();
+}
+
+/// Writes a state dictionary as `PyTorch` saves it, one storage to a tensor.
+fn write_pth(path: &Path, tensors: &BTreeMap<String, Vec<usize>>) {
+    let mut saved = Saved::new();
+    for (index, (name, shape)) in tensors.iter().enumerate() {
+        let narrow = |extents: &[usize]| extents.iter().map(|extent| *extent as i64).collect::<Vec<_>>();
+        let (key, count) = (index.to_string(), shape.iter().product::<usize>() as i64);
+        saved = saved.tensor_at(name, "HalfStorage", &key, count, 0, &narrow(shape), &narrow(&row_by_row(shape)));
+    }
+    let mut zip = ZipWriter::new(BufWriter::with_capacity(1 << 20, File::create(path).unwrap()));
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+    for (name, bytes) in [("net/data.pkl", saved.close().pickle()), ("net/byteorder", b"little".to_vec())] {
+        zip.start_file(name, options).unwrap();
+        zip.write_all(&bytes).unwrap();
+    }
+    let noise = Noise::new();
+    for (index, (name, shape)) in tensors.iter().enumerate() {
+        zip.start_file(format!("net/data/{index}"), options).unwrap();
+        noise.write(index, name, shape, &mut zip);
+    }
+    zip.finish().unwrap();
 }
 
 /// Peak resident memory since the last [`forget_peak`], and what is resident now, in bytes.
@@ -80,13 +124,11 @@ fn forget_peak() {
     std::fs::write("/proc/self/clear_refs", "5").unwrap();
 }
 
-/// A checkpoint of every published tensor, and one of the autoencoder.
+/// A checkpoint of every published tensor as the release saves it, and one of the autoencoder.
 fn checkpoint(dir: &Path, config: &HalloConfig) -> [PathBuf; 2] {
-    let [net, vae] = ["net.safetensors", "vae.safetensors"].map(|name| dir.join(name));
-    let all = published();
-    let of_vae = Network::needs(config).unwrap()[1].clone();
-    write(&net, all.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())));
-    write(&vae, of_vae.iter().map(|(name, shape)| (name.as_str(), shape.as_slice())));
+    let [net, vae] = ["net.pth", "vae.safetensors"].map(|name| dir.join(name));
+    write_pth(&net, &published());
+    write_safetensors(&vae, &Network::needs(config).unwrap()[1]);
     [net, vae]
 }
 
@@ -96,13 +138,15 @@ fn a_generated_checkpoint_loads_in_its_own_size_and_draws_a_step() {
     let temporary = tempfile::tempdir().unwrap();
     let dir = std::env::var_os("EMOFARM_FULL_WIDTH").map_or_else(|| temporary.path().to_owned(), PathBuf::from);
     let mut config = HalloConfig::release();
-    config.picture.size = 256;
+    let size = std::env::var("EMOFARM_FULL_WIDTH_SIZE").map_or(256, |size| size.parse().unwrap());
+    config.picture.size = size;
     let [net, vae] = checkpoint(&dir, &config);
 
     forget_peak();
     let [_, before] = memory();
     let started = Instant::now();
-    let net = Weights::open_as(&net, |name| (!config.is_dead(name)).then(|| name.to_owned())).unwrap();
+    let net = Weights::open_as(&net, |name| names::network(&config, name)).unwrap();
+    net.passed_over(&dead(&config).unwrap()).unwrap();
     let vae = Weights::open(&vae).unwrap();
     let size = net.bytes() + vae.bytes();
     let network = Network::load(&config, net, vae).unwrap();
@@ -142,7 +186,7 @@ fn a_generated_checkpoint_loads_in_its_own_size_and_draws_a_step() {
         Tensor::from_vec(noise.flatten_all().unwrap().to_vec1::<f32>().unwrap(), film.latent_shape(), &Device::Cpu);
     let started = Instant::now();
     let (seeing, blind) = film.predict(&network, &noise.unwrap(), 999, &given).unwrap();
-    timed("one step of 16 frames at 256 x 256, both sides", started);
+    timed(&format!("one step of 16 frames at {edge} x {edge}, both sides"), started);
     let blind = blind.unwrap();
     assert!(seeing.iter().chain(&blind).all(|x| x.is_finite()));
     // The network does something: its two sides differ, and neither is flat.

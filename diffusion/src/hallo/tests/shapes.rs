@@ -2,13 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use super::pack;
+use shared::job::MotionHandoff;
+
+use super::{TOY, film, numbers, pack, speech};
 use crate::{
     hallo::{
+        dead,
         flops::{FlopReport, flops},
         network::Network,
     },
-    pack::hallo::{HalloConfig, HalloUnet},
+    kernels::meter::measure,
+    pack::{
+        hallo::{HalloConfig, HalloUnet, Role, names},
+        stored::row_by_row,
+        weights::Weights,
+    },
+    pickle::{self, tests::Saved},
 };
 
 /// Names and shapes of all tensors of the published `net.pth`. Each line of the file has the number of letters that its name
@@ -34,10 +43,9 @@ fn the_full_width_network_needs_exactly_the_published_tensors() {
     for (name, shape) in &net {
         assert_eq!(published.get(name), Some(shape), "{name}");
     }
-    // What is not needed: motion modules that never run, and the ReferenceNet behind its last feature.
-    let end = "reference_unet.up_blocks.3.attentions.2.";
+    // What is not needed: motion modules that never run. The ReferenceNet behind its last feature is not read, but must be there.
     let unneeded = published.keys().filter(|name| !net.contains_key(*name));
-    let unneeded: Vec<_> = unneeded.filter(|name| !config.is_dead(name) && !name.starts_with(end)).collect();
+    let unneeded: Vec<_> = unneeded.filter(|name| !config.is_dead(name)).collect();
     assert!(unneeded.is_empty(), "{unneeded:?}");
     let dead: usize = published
         .iter()
@@ -102,13 +110,82 @@ fn sizes_that_cannot_be_are_refused() {
 }
 
 #[test]
-fn what_is_counted_is_what_runs() {
-    // The toy network, whose counted products have their numbers.
-    let config = pack().config;
-    let report = flops(&config, config.picture.size, config.clip.frames).unwrap();
+fn what_is_counted_is_the_network_that_draws() {
+    // The toy network with its numbers, through the very calls of the renderer.
+    let (config, network) = &*TOY;
+    let report = flops(config, config.picture.size, config.clip.frames).unwrap();
+    let film = film(config, network, MotionHandoff::Pixels, 3.5);
+    let motion = film.motion(network, None).unwrap();
+    let heard = speech(config, 5);
+    let (given, conditions) =
+        measure(|| film.conditions(network, &network.audio.forward(&heard).unwrap(), &motion).unwrap());
+    let (frames, height, width, channels) = film.latent_shape();
+    let noisy = numbers(&[frames, height, width, channels], 9);
+    let (_, step) = measure(|| film.predict(network, &noisy, 999, &given).unwrap());
+    for part in &report.step {
+        assert_eq!(part.ours, step.get(part.name.as_str()).copied().unwrap_or_default(), "{}", part.name);
+    }
     let [published, ours] = FlopReport::total(&report.step);
+    assert_eq!(ours, step.values().sum::<u64>());
+    assert_eq!(report.clip[0].ours, conditions.values().sum::<u64>());
     assert!(ours < published && ours > published / 2, "{ours} {published}");
-    let wide = HalloConfig { unet: HalloUnet { channels: vec![64, 64, 128, 128], ..config.unet.clone() }, ..config };
+    assert_eq!((report.clip[1].name.as_str(), report.clip[1].ours), ("Face Locator", 0));
+    let wide = HalloUnet { channels: vec![64, 64, 128, 128], ..config.unet.clone() };
+    let wide = HalloConfig { unet: wide, ..config.clone() };
     let wide = FlopReport::total(&flops(&wide, wide.picture.size, wide.clip.frames).unwrap().step)[0];
     assert!(wide > 2 * published, "{wide} {published}");
+}
+
+/// The toy's tensors as a file that was saved by `PyTorch`, changed by `change`, with one more called `extra`.
+fn changed(extra: Option<&str>, change: impl Fn(&str, &mut Vec<usize>) -> Option<String>) -> Result<(), String> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("net.pth");
+    let config = &TOY.0;
+    let file = std::fs::File::open(&pack().need(Role::Network).unwrap().path).unwrap();
+    let all = pickle::index(&file, "toy", |name| !config.is_dead(name)).unwrap();
+    let all = all.tensors.into_iter().map(|(name, stored)| (name, stored.shape)).chain(all.passed);
+    let all = all.chain(extra.map(|name| (name.to_owned(), vec![1])));
+    let mut saved = Saved::new();
+    for (name, mut shape) in all {
+        let Some(name) = change(&name, &mut shape) else { continue };
+        let extents: Vec<i64> = shape.iter().map(|extent| *extent as i64).collect();
+        let strides: Vec<i64> = row_by_row(&shape).into_iter().map(|stride| stride as i64).collect();
+        saved = saved.tensor(&name, "HalfStorage", &extents, &strides, &vec![0; 2 * shape.iter().product::<usize>()]);
+    }
+    saved.close().write(&path);
+    let net = Weights::open_as(&path, |name| names::network(config, name)).unwrap();
+    net.passed_over(&dead(config).unwrap()).map_err(|e| e.to_string())?;
+    Network::load(config, net, pack().vae().unwrap()).map(drop).map_err(|e| e.to_string())
+}
+
+#[test]
+fn what_nobody_reads_is_checked_all_the_same() {
+    changed(None, |name, _| Some(name.into())).unwrap();
+    for place in [
+        "reference_unet.up_blocks.3.attentions.2.transformer_blocks.0.attn1.to_q.weight",
+        "denoising_unet.down_blocks.3.motion_modules.1.temporal_transformer.proj_out.bias",
+        "denoising_unet.up_blocks.0.motion_modules.2.temporal_transformer.transformer_blocks.0.attention_blocks.1.pos_encoder.pe",
+        "audioproj.norm.bias",
+    ] {
+        let missing = changed(None, |name, _| (name != place).then(|| name.into())).unwrap_err();
+        assert!(missing.contains(&format!("tensor {place} is missing")), "{missing}");
+        let shorter = changed(None, |name, shape| {
+            if name == place {
+                *shape.last_mut().unwrap() -= 1;
+            }
+            Some(name.into())
+        });
+        let shorter = shorter.unwrap_err();
+        assert!(shorter.contains(&format!("tensor {place} has shape")), "{shorter}");
+        let foreign = format!("{place}.x");
+        let error = changed(Some(&foreign), |name, _| Some(name.into())).unwrap_err();
+        assert!(error.contains(&format!("unexpected tensor {foreign}")), "{error}");
+    }
+}
+
+#[test]
+fn the_dead_motion_modules_are_the_published_ones() {
+    let config = HalloConfig::release();
+    let published: BTreeMap<_, _> = published().into_iter().filter(|(name, _)| config.is_dead(name)).collect();
+    assert_eq!(dead(&config).unwrap(), published);
 }

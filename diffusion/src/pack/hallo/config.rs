@@ -242,6 +242,7 @@ impl HalloConfig {
             (fits(&unet.channels, self.motion.heads), "unet.channels: multiples of motion.heads"),
             (fits(&vae.channels, vae.norm_groups), "vae.channels: multiples of vae.norm_groups"),
             (vae.scale.is_normal(), "vae.scale: a number other than zero"),
+            (unet.norm_eps > 0.0 && unet.norm_eps < 1.0, "unet.norm_eps: a number between 0 and 1"),
             (
                 self.clip.fps > 0 && 16_000 % self.clip.fps == 0,
                 "clip.fps: a divisor of 16000, so that frames begin on samples",

@@ -1,6 +1,7 @@
 //! Packs of the Hallo family: the published layout read as it is, or a pack of our own made from it.
 
 mod config;
+mod digests;
 mod files;
 mod manifest;
 pub(crate) mod names;
@@ -20,7 +21,7 @@ pub(crate) use files::RESEARCH;
 pub use files::{PackFile, Role};
 pub use manifest::{FileEntry, HalloManifest};
 
-use super::{MANIFEST, MANIFEST_LIMIT, manifest::About, read_text, sha256_of, weights::Weights};
+use super::{MANIFEST, MANIFEST_LIMIT, manifest::About, read_text, weights::Weights};
 use published::Layout;
 
 /// What the manifest of such a pack calls its family.
@@ -91,7 +92,7 @@ impl HalloPack {
     }
 
     /// SHA-256 of the manifest, which holds the digests of all files; of a published layout, whose files have none, of its
-    /// sizes and of every file, which are all read for it.
+    /// sizes and of every file, which are all read for it, once in a process unless they change.
     ///
     /// # Errors
     /// When a file cannot be read.
@@ -104,7 +105,7 @@ impl HalloPack {
         let mut digest = Digest::new();
         digest.update(&sizes);
         for file in &self.files {
-            digest.update(format!("{} {}\n", sha256_of(&file.path)?, file.role.name()).as_bytes());
+            digest.update(format!("{} {}\n", digests::READ.of(&file.path)?, file.role.name()).as_bytes());
         }
         Ok(digest.hex())
     }
@@ -131,12 +132,14 @@ impl HalloPack {
     }
 
     /// `ReferenceNet`, denoiser, Face Locator and both projections, under their published names; tensors that the release
-    /// never reads are left out.
+    /// never reads are left out once they are known to be those of the release.
     ///
     /// # Errors
     /// When the file is missing, damaged, altered, or holds anything but tensors.
     pub(crate) fn network(&self) -> Result<Weights> {
-        self.weights(Role::Network, |name| names::network(&self.config, name))
+        let weights = self.weights(Role::Network, |name| names::network(&self.config, name))?;
+        weights.passed_over(&crate::hallo::dead(&self.config)?)?;
+        Ok(weights)
     }
 
     /// The picture autoencoder, under the names that the library for it uses today.

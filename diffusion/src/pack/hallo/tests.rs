@@ -39,7 +39,7 @@ fn copy(to: &Path) {
 }
 
 fn complaint(dir: &Path) -> String {
-    let error = HalloPack::open(dir).err().expect("it must be refused");
+    let error = HalloPack::open(dir).expect_err("it must be refused");
     assert_eq!(error.verdict(), Verdict::Fail);
     assert!(error.mending().is_some(), "{error}");
     error.to_string()

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    Hold, JobState, Route, Timestamp,
+    Demand, Hold, JobState, Timestamp,
     ports::{
         Job,
         crew::{GONE_AFTER, Hand, WorkerState},
@@ -119,16 +119,16 @@ fn limits(facts: &Facts<'_>) -> Vec<Reason> {
     reasons
 }
 
-/// Routes that nobody serves, and why.
+/// What nobody can take, and why.
 fn workers(facts: &Facts<'_>) -> Vec<Reason> {
-    facts.standing.routes.iter().filter_map(|route| unserved(route, facts.crew, facts.now)).collect()
+    facts.standing.demands.iter().filter_map(|demand| unserved(demand, facts.crew, facts.now)).collect()
 }
 
-fn unserved(route: &Route, crew: &[Hand], now: Timestamp) -> Option<Reason> {
+fn unserved(demand: &Demand, crew: &[Hand], now: Timestamp) -> Option<Reason> {
     let alive = |hand: &&Hand| now.since(hand.seen) < GONE_AFTER;
-    let here: Vec<&Hand> = crew.iter().filter(alive).filter(|hand| serves(hand, route)).collect();
-    let able: Vec<&&Hand> = here.iter().filter(|hand| hand.card.reach.covers(route)).collect();
-    let (lane, pool) = (route.lane.name(), &route.pool);
+    let here: Vec<&Hand> = crew.iter().filter(alive).filter(|hand| serves(hand, demand)).collect();
+    let able: Vec<&&Hand> = here.iter().filter(|hand| hand.card.reach.covers(demand)).collect();
+    let (lane, pool) = (demand.lane.name(), &demand.pool);
     if able.iter().any(|hand| hand.state.takes_tasks()) {
         return None;
     }
@@ -147,7 +147,7 @@ fn unserved(route: &Route, crew: &[Hand], now: Timestamp) -> Option<Reason> {
         let most = here.iter().map(|hand| hand.card.reach.gpu_memory).max().unwrap_or(0);
         let text = format!(
             "Its {lane} tasks need {} MiB of GPU memory, and the largest worker of the pool {pool} has {most} MiB.",
-            route.memory
+            demand.gpu_memory
         );
         ("too_little_memory", text)
     } else {
@@ -161,8 +161,8 @@ fn unserved(route: &Route, crew: &[Hand], now: Timestamp) -> Option<Reason> {
     Some(Reason { code, text })
 }
 
-fn serves(hand: &Hand, route: &Route) -> bool {
-    hand.card.reach.lanes.contains(&route.lane) && hand.card.reach.pools.contains(&route.pool)
+fn serves(hand: &Hand, demand: &Demand) -> bool {
+    hand.card.reach.lanes.contains(&demand.lane) && hand.card.reach.pools.contains(&demand.pool)
 }
 
 /// Other jobs that come first, and workers that have their hands full.
@@ -179,7 +179,7 @@ fn queue(facts: &Facts<'_>) -> Vec<Reason> {
         .crew
         .iter()
         .filter(recent)
-        .filter(|hand| standing.routes.iter().any(|route| hand.card.reach.covers(route)))
+        .filter(|hand| standing.demands.iter().any(|demand| hand.card.reach.covers(demand)))
         .collect();
     if waits && !able.is_empty() && able.iter().all(|hand| matches!(hand.state, WorkerState::Busy { .. })) {
         let n = able.len();

@@ -15,7 +15,8 @@ ALTER TABLE jobs ADD COLUMN frames_done BIGINT NOT NULL DEFAULT 0; -- frames of 
 
 ALTER TABLE tasks ADD COLUMN tenant TEXT NOT NULL DEFAULT 'default';
 ALTER TABLE tasks ADD COLUMN pool TEXT NOT NULL DEFAULT 'default';
-ALTER TABLE tasks ADD COLUMN gpu_memory BIGINT NOT NULL DEFAULT 0; -- the route's memory class
+ALTER TABLE tasks ADD COLUMN gpu_memory BIGINT NOT NULL DEFAULT 0; -- that it needs, in MiB
+ALTER TABLE tasks ADD COLUMN memory_class BIGINT NOT NULL DEFAULT 0; -- the class that this is in, for what is looked at together
 ALTER TABLE tasks ADD COLUMN submitted BIGINT NOT NULL DEFAULT 0; -- when its job was
 ALTER TABLE tasks ADD COLUMN rest BIGINT NOT NULL DEFAULT 0; -- frames on the longest path to the film
 ALTER TABLE tasks ADD COLUMN size BIGINT NOT NULL DEFAULT 0; -- frames that it works on
@@ -24,6 +25,7 @@ ALTER TABLE tasks ADD COLUMN lacks BIGINT NOT NULL DEFAULT 0; -- needs that are 
 ALTER TABLE tasks ADD COLUMN held BOOLEAN NOT NULL DEFAULT FALSE; -- whether its job is held, from when it is ready
 ALTER TABLE tasks ADD COLUMN readied BIGINT NOT NULL DEFAULT 0; -- when it became ready
 ALTER TABLE tasks ADD COLUMN released BIGINT NOT NULL DEFAULT 0; -- when it was released to the workers, or 0
+ALTER TABLE tasks ADD COLUMN rung BIGINT NOT NULL DEFAULT 0; -- when it was last rung for
 ALTER TABLE tasks ADD COLUMN place BIGINT NOT NULL DEFAULT 0; -- its place among those released with it
 ALTER TABLE tasks ADD COLUMN forgiven BIGINT NOT NULL DEFAULT 0; -- failures of attempts up to this one count no more
 ALTER TABLE tasks ADD COLUMN steps BIGINT NOT NULL DEFAULT 0; -- steps that the current attempt made
@@ -58,9 +60,9 @@ UPDATE tasks SET lacks = (
 
 DROP INDEX tasks_by_state;
 
--- For `release`: the first tasks of every tenant, whatever else waits. The last columns spare counting a look at the table.
+-- For `release`: the first tasks of every tenant in every class of memory, whatever else waits. The last columns spare counting a look at the table.
 CREATE INDEX tasks_to_release ON tasks
-    (lane, pool, tenant, priority DESC, rest DESC, submitted, job, ordinal, gpu_memory, size, readied)
+    (lane, pool, tenant, memory_class, priority DESC, rest DESC, submitted, job, ordinal, size, readied)
     WHERE state = 'ready' AND released = 0 AND held = FALSE;
 
 -- For `take`: a few more tasks than there are workers.

@@ -31,7 +31,7 @@ pub use frames::Frames;
 pub use job::{Hold, JobId, JobState, Order};
 pub use picture::{FaceBox, Picture};
 pub use plan::{Plan, Shape, TaskNode};
-pub use route::{Reach, Route};
+pub use route::{Demand, Reach, Route, memory_class};
 pub use task::{TaskId, TaskKey, TaskKind, TaskState};
 pub use tensor::{Bundle, Tensor};
 pub use terms::{Name, Priority, Terms};

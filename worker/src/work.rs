@@ -5,7 +5,7 @@ use std::{path::Path, sync::Arc};
 use shared::{
     Bundle, Error, Result, TaskId,
     log::{Level, Line},
-    ports::{BlobKey, Lease, Model, Renderer, Renewal, model::Packs},
+    ports::{BlobKey, Lease, Model, Renderer, Renewal, blobs::Told, model::Packs},
 };
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -74,7 +74,8 @@ impl<'a> Work<'a> {
     /// Keeps a file as a blob of this attempt.
     pub(crate) async fn keep_file(&self, name: &str, file: &Path) -> Result<()> {
         let key = self.own(name)?;
-        self.kept(&key, || self.worker.ports.blobs.put_file(&key, file)).await
+        let told = self.told();
+        self.kept(&key, || self.worker.ports.blobs.put_file_with(&key, file, &told)).await
     }
 
     async fn kept<T, F: Future<Output = Result<T>>>(&self, key: &BlobKey, put: impl Fn() -> F) -> Result<()> {
@@ -87,6 +88,14 @@ impl<'a> Work<'a> {
         let _ = self.stop.step();
         self.worker.watch.at(Moment::Kept, self.lease).await;
         Ok(())
+    }
+
+    /// Every piece of a blob that was moved is a step: a transfer may take hours, but not stand still.
+    fn told(&self) -> Told {
+        let stop = self.stop.clone();
+        Arc::new(move || {
+            let _ = stop.step();
+        })
     }
 
     fn may_keep(&self) -> Result<()> {
@@ -114,8 +123,8 @@ impl<'a> Work<'a> {
 
     async fn fetch_blob(&self, key: &BlobKey, file: &Path) -> Result<()> {
         self.stop.check()?;
-        let blobs = &self.worker.ports.blobs;
-        patiently(self.worker, &self.stop, "a blob is to be read", || blobs.fetch(key, file)).await?;
+        let (blobs, told) = (&self.worker.ports.blobs, self.told());
+        patiently(self.worker, &self.stop, "a blob is to be read", || blobs.fetch_with(key, file, &told)).await?;
         self.stop.step()
     }
 
@@ -129,8 +138,8 @@ impl<'a> Work<'a> {
     /// Reads a safetensors object.
     pub(crate) async fn read_blob(&self, key: &BlobKey) -> Result<Bundle> {
         self.stop.check()?;
-        let (blobs, began) = (&self.worker.ports.blobs, Instant::now());
-        let bytes = patiently(self.worker, &self.stop, "a blob is to be read", || blobs.get(key)).await?;
+        let (blobs, told, began) = (&self.worker.ports.blobs, self.told(), Instant::now());
+        let bytes = patiently(self.worker, &self.stop, "a blob is to be read", || blobs.get_with(key, &told)).await?;
         metrics::histogram!("emofarm_object_get_seconds").record(began.elapsed().as_secs_f64());
         self.stop.step()?;
         Bundle::from_bytes(&bytes).map_err(|e| Error::world(format!("blob {key} cannot be read")).from_source(e))

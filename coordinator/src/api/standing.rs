@@ -43,7 +43,7 @@ pub(crate) async fn crew(farm: &Farm) -> Result<Vec<Hand>> {
 fn able(crew: &[Hand], standing: &Standing) -> u32 {
     let fits = |hand: &&Hand| {
         hand.state.takes_tasks()
-            && (standing.routes.is_empty() || standing.routes.iter().any(|route| hand.card.reach.covers(route)))
+            && (standing.demands.is_empty() || standing.demands.iter().any(|demand| hand.card.reach.covers(demand)))
     };
     crew.iter().filter(fits).count() as u32
 }

@@ -6,15 +6,15 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    Name, Priority, Route,
+    Demand, Name, Priority,
     ports::schedule::{Candidate, Crowd, View},
     task::Lane,
 };
 
-/// Released tasks that may wait on a route however few workers it has: enough to keep up with tasks that take milliseconds.
+/// Released tasks of a class of memory that may wait however few workers there are: enough to keep up with tasks that take milliseconds.
 pub const FEWEST: u32 = 16;
 
-/// Released tasks that may wait for workers that are not there (yet): enough to be rung for when one comes, too few to be in the way.
+/// Released tasks of a class that may wait for workers that are not there (yet): enough to be rung for when one comes, too few to be in the way.
 pub const UNREACHABLE: u32 = 4;
 
 /// Waiting tasks for each worker.
@@ -30,42 +30,39 @@ impl Depth {
     pub(crate) fn of(view: &View) -> Self {
         let mut depth = Self { crowds: view.crowds.clone(), waiting: BTreeMap::new() };
         for task in view.under_way.iter().filter(|task| !task.leased) {
-            depth.count(&task.route, task.priority);
+            depth.count(&task.demand, task.priority);
         }
         depth
     }
 
     /// Counts a released task.
-    pub(crate) fn count(&mut self, route: &Route, priority: Priority) {
-        let waiting = self.waiting.entry((route.lane, route.pool.clone())).or_default();
-        *waiting.entry((route.memory, priority)).or_default() += 1;
+    pub(crate) fn count(&mut self, demand: &Demand, priority: Priority) {
+        let waiting = self.waiting.entry((demand.lane, demand.pool.clone())).or_default();
+        *waiting.entry((demand.route().memory, priority)).or_default() += 1;
     }
 
-    /// Whether another task may wait on the candidate's route.
+    /// Whether another task may wait that asks for what the candidate asks.
     ///
-    /// The workers for a class of memory also take all smaller ones. So for each class up to the candidate's, the tasks that need
-    /// at least that class must not be more than those workers keep up with; then large tasks never crowd out small ones nor wait in rows
-    /// for the few large workers. Tasks of lower priority do not count: an urgent task goes past any number of them.
+    /// A few tasks of each class of memory may wait whatever else does: the small worker that becomes free finds one, however many large tasks
+    /// wait, and the large one, however many small ones. Beyond those, what waits for the workers that can take the candidate must not
+    /// be more than they keep up with; they take whatever needs as much memory, or more if they are large enough, so all of that counts.
+    /// Tasks of lower priority do not count: an urgent task goes past any number of them.
     pub(crate) fn allows(&self, candidate: &Candidate) -> bool {
-        let route = &candidate.route;
-        let Some(waiting) = self.waiting.get(&(route.lane, route.pool.clone())) else { return true };
-        let urgent = |((memory, priority), count): (&(u32, Priority), &u32)| {
-            (*priority >= candidate.priority).then_some((*memory, *count))
-        };
-        let counts: Vec<(u32, u32)> = waiting.iter().filter_map(urgent).collect();
-        let classes = counts.iter().map(|(class, _)| *class).filter(|class| *class < route.memory);
-        classes.chain([route.memory]).all(|class| {
-            let waiting: u32 = counts.iter().filter(|(memory, _)| *memory >= class).map(|(_, count)| count).sum();
-            waiting < self.most(&Route { memory: class, ..route.clone() })
-        })
-    }
-
-    /// How many tasks may wait that need at least the route's memory.
-    fn most(&self, route: &Route) -> u32 {
-        let within = self.crowds.iter().filter(|crowd| crowd.reach.covers(route));
+        let (demand, class) = (&candidate.demand, candidate.demand.route().memory);
+        let waiting = self.waiting.get(&(demand.lane, demand.pool.clone()));
+        let counts = waiting.into_iter().flatten().filter(|((_, priority), _)| *priority >= candidate.priority);
+        let (mut alike, mut beyond) = (0, 0);
+        for ((memory, _), count) in counts {
+            match (*memory).cmp(&class) {
+                std::cmp::Ordering::Equal => alike += count,
+                std::cmp::Ordering::Greater => beyond += count,
+                std::cmp::Ordering::Less => {}
+            }
+        }
+        let within = self.crowds.iter().filter(|crowd| crowd.reach.covers(demand));
         match within.map(|crowd| crowd.workers).sum::<u32>() {
-            0 => UNREACHABLE,
-            workers => workers.saturating_mul(EACH).max(FEWEST),
+            0 => alike < UNREACHABLE,
+            workers => alike < FEWEST || alike + beyond < workers.saturating_mul(EACH),
         }
     }
 }

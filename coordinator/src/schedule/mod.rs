@@ -1,8 +1,8 @@
 //! Which ready tasks are released to the workers: a pure function of what the ledger shows.
 //!
 //! In this order: the higher priority; among equals the tenant that has the least under way for its weight (max-min fairness); of
-//! that tenant the task with the longest rest. A task passes while its job and its tenant are below their limits and its route has depth
-//! left. Nothing here knows a clock or a store, so that a simulator decides exactly like a coordinator.
+//! that tenant the task with the longest rest. A task passes while its job and its tenant are below their limits and few enough wait
+//! that ask for the same. Nothing here knows a clock or a store, so that a simulator decides exactly like a coordinator.
 
 mod depth;
 mod limits;
@@ -22,7 +22,7 @@ use self::{depth::Depth, limits::Limits, share::Shares};
 
 pub use self::depth::{FEWEST, UNREACHABLE};
 
-/// Candidates that the ledger shows of each tenant in each lane and pool: several rounds follow one another where more are to be released.
+/// Candidates that the ledger shows of each tenant in each lane, pool and class of GPU memory: several rounds follow one another where more are to be released.
 pub const CANDIDATES: u32 = 64;
 
 /// The candidates that are released now, the first in line first.
@@ -56,7 +56,7 @@ impl Round {
     fn level(&mut self, candidates: &[&Candidate]) {
         let mut lanes: BTreeMap<Lane, Lines<'_>> = BTreeMap::new();
         for candidate in candidates {
-            let lines = lanes.entry(candidate.route.lane).or_default();
+            let lines = lanes.entry(candidate.demand.lane).or_default();
             lines.entry(&candidate.tenant).or_default().push_back(candidate);
         }
         for (lane, mut lines) in lanes {
@@ -81,8 +81,8 @@ impl Round {
 
     fn take(&mut self, candidate: &Candidate) {
         self.limits.count(candidate);
-        self.depth.count(&candidate.route, candidate.priority);
-        self.shares.count(candidate.route.lane, &candidate.tenant);
+        self.depth.count(&candidate.demand, candidate.priority);
+        self.shares.count(candidate.demand.lane, &candidate.tenant);
         self.chosen.push(candidate.key.clone());
     }
 }

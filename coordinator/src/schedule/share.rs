@@ -20,7 +20,7 @@ impl Shares {
         let weights = view.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.weight.max(1))).collect();
         let mut shares = Self { weights, under_way: BTreeMap::new(), moment: view.now.0 as u64 };
         for task in &view.under_way {
-            shares.count(task.route.lane, &task.tenant);
+            shares.count(task.demand.lane, &task.tenant);
         }
         shares
     }

@@ -1,6 +1,6 @@
 //! The blob store: what tasks made, written once under their attempt.
 
-use std::{fmt, path::Path, time::Duration};
+use std::{fmt, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 
@@ -92,23 +92,46 @@ pub enum Put {
     AlreadyThere,
 }
 
+/// Told whenever a piece of a blob was moved, so that a transfer that takes long can be told from one that stands still.
+pub type Told = Arc<dyn Fn() + Send + Sync>;
+
+/// For transfers that nobody waits for.
+fn untold() -> Told {
+    Arc::new(|| {})
+}
+
 /// Keeps blobs. A blob appears whole or not at all, and never changes afterwards.
 #[async_trait]
 pub trait Blobs: Send + Sync {
     /// Writes a blob from memory, once.
     async fn put(&self, key: &BlobKey, bytes: &[u8]) -> Result<Put>;
 
-    /// Writes a blob from a file, once; the file stays where it is.
-    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put>;
+    /// Writes a blob from a file, once; the file stays where it is. `told` hears of every piece of a large one.
+    async fn put_file_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<Put>;
 
-    /// Reads a blob into memory.
+    /// The same with nobody to hear of it.
+    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put> {
+        self.put_file_with(key, file, &untold()).await
+    }
+
+    /// Reads a blob into memory. `told` hears of every piece of a large one.
     ///
     /// # Errors
     /// [`Cause::World`](crate::error::Cause::World) naming the key when there is none.
-    async fn get(&self, key: &BlobKey) -> Result<Vec<u8>>;
+    async fn get_with(&self, key: &BlobKey, told: &Told) -> Result<Vec<u8>>;
 
-    /// Copies a blob into a file, replacing it.
-    async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()>;
+    /// The same with nobody to hear of it.
+    async fn get(&self, key: &BlobKey) -> Result<Vec<u8>> {
+        self.get_with(key, &untold()).await
+    }
+
+    /// Copies a blob into a file, replacing it. `told` hears of every piece of a large one.
+    async fn fetch_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<()>;
+
+    /// The same with nobody to hear of it.
+    async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()> {
+        self.fetch_with(key, file, &untold()).await
+    }
 
     /// Size of a blob in bytes, or nothing.
     async fn size(&self, key: &BlobKey) -> Result<Option<u64>>;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use crate::{
-    Hold, JobId, JobState, Name, Priority, Result, Route, TaskId, TaskKind, TaskState, Timestamp,
+    Demand, Hold, JobId, JobState, Name, Priority, Result, Route, TaskId, TaskKind, TaskState, Timestamp,
     ports::ledger::{Job, Progress, WorkerId},
 };
 
@@ -186,8 +186,8 @@ pub struct Standing {
     pub backing_off: Option<(u64, Timestamp)>,
     /// Ready tasks of other jobs in the same lanes and pools that come before the first ready task of this one.
     pub ahead: u64,
-    /// Routes that its ready tasks need.
-    pub routes: Vec<Route>,
+    /// What its ready tasks ask of workers.
+    pub demands: Vec<Demand>,
     /// Frames left to render.
     pub frames_left: u64,
     /// Frames on the longest path that is left.

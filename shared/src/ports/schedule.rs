@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    JobId, Name, Priority, Reach, Result, Route, TaskKey, Timestamp,
+    Demand, JobId, Name, Priority, Reach, Result, Route, TaskKey, Timestamp,
     ports::ledger::{Lease, WorkerId},
 };
 
@@ -19,8 +19,8 @@ pub struct Candidate {
     pub key: TaskKey,
     /// Whose it is.
     pub tenant: Name,
-    /// Who may take it.
-    pub route: Route,
+    /// What it asks of its worker.
+    pub demand: Demand,
     /// How urgent its job is.
     pub priority: Priority,
     /// Frames on the longest path from it to the film ([`Plan::rests`](crate::Plan::rests)).
@@ -38,8 +38,8 @@ pub struct UnderWay {
     pub key: TaskKey,
     /// Whose it is.
     pub tenant: Name,
-    /// Who may take it, or took it.
-    pub route: Route,
+    /// What it asks, or asked, of its worker.
+    pub demand: Demand,
     /// How urgent its job is.
     pub priority: Priority,
     /// Whether a worker has it; otherwise it is released and waits for one.
@@ -92,8 +92,8 @@ pub struct View {
     pub tenants: Vec<Tenant>,
     /// Tasks released or leased.
     pub under_way: Vec<UnderWay>,
-    /// The first ready tasks of every tenant in each lane and pool, in the order of priority, rest, submission and plan; jobs that already have as
-    /// many tasks under way as they may are left out.
+    /// The first ready tasks of every tenant in each lane, pool and class of GPU memory, in the order of priority, rest, submission and plan;
+    /// so tasks that no worker is large enough for hide no others. Jobs that already have as many tasks under way as they may are left out.
     pub candidates: Vec<Candidate>,
 }
 
@@ -103,11 +103,12 @@ pub type Choice<'a> = &'a (dyn Fn(&View) -> Vec<TaskKey> + Send + Sync);
 /// Releases tasks and hands them out.
 #[async_trait]
 pub trait Schedule: Send + Sync {
-    /// One round: shows `choose` the view, with at most `each` candidates for every tenant, lane and pool, and releases what it chose. One
+    /// One round: shows `choose` the view, with at most `each` candidates for every tenant, lane, pool and class of GPU memory, and releases what it chose. One
     /// round at a time over all coordinators of the ledger. Returns what was released, so that it can be rung for.
     async fn release(&self, each: u32, now: Timestamp, choose: Choice<'_>) -> Result<Vec<(Route, TaskKey)>>;
 
-    /// Released tasks that nobody took since `before`, at most `limit`; they count as released `now`, so that they are rung for once.
+    /// Released tasks that were last rung for before `before` and not taken, at most `limit`, the longest ago first; they count as rung for
+    /// `now`. The order in which they are taken stays as it is.
     async fn unheard(&self, before: Timestamp, limit: u32, now: Timestamp) -> Result<Vec<(Route, TaskKey)>>;
 
     /// The best released task within `reach`: the highest priority first, then jobs in `held` (whose prepared features

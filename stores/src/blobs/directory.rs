@@ -11,7 +11,7 @@ use std::{
 use async_trait::async_trait;
 use shared::{
     Error, Result,
-    ports::{BlobKey, Blobs, Put},
+    ports::{BlobKey, Blobs, Put, blobs::Told},
 };
 use tempfile::NamedTempFile;
 
@@ -54,6 +54,17 @@ impl DirectoryBlobs {
         let inner = self.inner.clone();
         off_the_runtime(move || work(&inner)).await
     }
+}
+
+/// Bytes that are copied between two words to whoever waits.
+const PIECE: u64 = 8 << 20;
+
+/// Copies to the end, and tells of every piece.
+fn copy(source: &mut File, to: &mut File, told: &Told) -> io::Result<()> {
+    while io::copy(&mut source.take(PIECE), to)? > 0 {
+        told();
+    }
+    Ok(())
 }
 
 /// Files block; the async runtime must not.
@@ -196,27 +207,27 @@ impl Blobs for DirectoryBlobs {
     }
 
     /// Copies the file: a link would let a later change of the file through to the blob.
-    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put> {
-        let (key, from) = (key.clone(), file.to_owned());
+    async fn put_file_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<Put> {
+        let (key, from, told) = (key.clone(), file.to_owned(), told.clone());
         self.with(move |inner| {
             let mut source = File::open(&from)
                 .map_err(|e| Error::world(format!("cannot read {} for blob {key}", from.display())).from_source(e))?;
-            inner.put(&key, |file| io::copy(&mut source, file).map(drop))
+            inner.put(&key, |file| copy(&mut source, file, &told))
         })
         .await
     }
 
-    async fn get(&self, key: &BlobKey) -> Result<Vec<u8>> {
+    async fn get_with(&self, key: &BlobKey, _: &Told) -> Result<Vec<u8>> {
         let key = key.clone();
         self.with(move |inner| fs::read(inner.path(&key)).map_err(|e| failure("read", &key, &inner.root, e))).await
     }
 
-    async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()> {
-        let (key, to) = (key.clone(), file.to_owned());
+    async fn fetch_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<()> {
+        let (key, to, told) = (key.clone(), file.to_owned(), told.clone());
         self.with(move |inner| {
             let mut source = File::open(inner.path(&key)).map_err(|e| failure("read", &key, &inner.root, e))?;
-            let copied = File::create(&to).and_then(|mut file| io::copy(&mut source, &mut file));
-            copied.map(drop).map_err(|e| world(format!("cannot copy blob {key} to {}", to.display()), e))
+            let copied = File::create(&to).and_then(|mut file| copy(&mut source, &mut file, &told));
+            copied.map_err(|e| world(format!("cannot copy blob {key} to {}", to.display()), e))
         })
         .await
     }
@@ -296,6 +307,24 @@ mod tests {
         let error = blobs.fetch(&key, Path::new("/dev/full")).await.unwrap_err();
         assert_eq!(error.verdict(), Verdict::Retry);
         assert!(error.to_string().contains("jobs/1/a") && error.mending().is_some(), "{error}");
+    }
+
+    #[tokio::test]
+    async fn every_piece_of_a_large_file_is_told_of() {
+        let dir = tempfile::tempdir().unwrap();
+        let (blobs, file) = (DirectoryBlobs::open(&dir.path().join("blobs")).await.unwrap(), dir.path().join("file"));
+        let key = BlobKey::from_text("jobs/1/a").unwrap();
+        fs::write(&file, vec![7; PIECE as usize * 2 + 1]).unwrap();
+        let pieces = Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = pieces.clone();
+        let told: Told = Arc::new(move || {
+            counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        });
+        blobs.put_file_with(&key, &file, &told).await.unwrap();
+        assert_eq!(pieces.load(std::sync::atomic::Ordering::SeqCst), 3);
+        blobs.fetch_with(&key, &file, &told).await.unwrap();
+        assert_eq!(pieces.load(std::sync::atomic::Ordering::SeqCst), 6);
+        assert_eq!(fs::metadata(&file).unwrap().len(), PIECE * 2 + 1);
     }
 
     #[tokio::test]

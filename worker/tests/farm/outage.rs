@@ -11,8 +11,10 @@ use std::{
 
 use async_trait::async_trait;
 use shared::{
-    Error, Result,
-    ports::{BlobKey, Blobs, Lease, Put, Stores, records::Outcome},
+    Clock as _, Error, Result,
+    clock::ManualClock,
+    ports::{BlobKey, Blobs, Lease, Patience, Put, Stores, blobs::Told, records::Outcome},
+    task::Lane,
 };
 use tokio::sync::Notify;
 use worker::{Moment, Watch};
@@ -22,18 +24,30 @@ use super::{
     live::{Live, embedded},
 };
 
-/// A blob store that does not answer every fifth call.
+/// A blob store that does not answer every fifth call, or is slow.
 struct Moody {
     inner: Arc<dyn Blobs>,
     calls: AtomicU64,
+    /// The film and the portrait move by this clock, more than a minute for each of two pieces; then everything answers.
+    slow: Option<Arc<ManualClock>>,
 }
 
 impl Moody {
     fn answers(&self) -> Result<()> {
-        if self.calls.fetch_add(1, Ordering::SeqCst) % 5 == 4 {
+        if self.slow.is_none() && self.calls.fetch_add(1, Ordering::SeqCst) % 5 == 4 {
             return Err(Error::unreachable("the blob store does not answer"));
         }
         Ok(())
+    }
+
+    async fn moves(&self, key: &BlobKey, told: &Told) {
+        let Some(clock) = self.slow.as_ref().filter(|_| ["film.mp4", "portrait"].contains(&key.name())) else { return };
+        for _ in 0..2 {
+            clock.advance(Duration::from_secs(70));
+            told();
+            // The lease is renewed every two seconds.
+            tokio::time::sleep(Duration::from_millis(2500)).await;
+        }
     }
 }
 
@@ -44,19 +58,21 @@ impl Blobs for Moody {
         self.inner.put(key, bytes).await
     }
 
-    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put> {
+    async fn put_file_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<Put> {
         self.answers()?;
-        self.inner.put_file(key, file).await
+        self.moves(key, told).await;
+        self.inner.put_file_with(key, file, told).await
     }
 
-    async fn get(&self, key: &BlobKey) -> Result<Vec<u8>> {
+    async fn get_with(&self, key: &BlobKey, told: &Told) -> Result<Vec<u8>> {
         self.answers()?;
-        self.inner.get(key).await
+        self.inner.get_with(key, told).await
     }
 
-    async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()> {
+    async fn fetch_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<()> {
         self.answers()?;
-        self.inner.fetch(key, file).await
+        self.moves(key, told).await;
+        self.inner.fetch_with(key, file, told).await
     }
 
     async fn size(&self, key: &BlobKey) -> Result<Option<u64>> {
@@ -93,11 +109,33 @@ async fn a_blob_store_that_fails_every_fifth_call_costs_no_attempt() {
     undisturbed.work(&undisturbed.worker("only")).await;
     let mut house = House::new().await;
     let sound = house.stores.clone();
-    house.stores.blobs = Arc::new(Moody { inner: sound.blobs.clone(), calls: AtomicU64::new(0) });
+    house.stores.blobs = Arc::new(Moody { inner: sound.blobs.clone(), calls: AtomicU64::new(0), slow: None });
     house.work(&house.worker("only")).await;
     house.stores = sound;
     assert!(house.tasks().await.iter().all(|task| (task.attempt, task.failures) == (1, 0)));
     assert!(house.results().await == undisturbed.results().await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_takes_longer_than_being_stuck_is_finished() {
+    let mut house = House::new().await;
+    let (inner, slow) = (house.stores.blobs.clone(), Some(house.clock.clone()));
+    house.stores.blobs = Arc::new(Moody { inner, calls: AtomicU64::new(0), slow });
+    let worker = house.worker_of("slow", &Lane::ALL, Duration::from_hours(1));
+    let sweep = async {
+        loop {
+            let taken_back = house.stores.ledger.expire(Patience::FARM, house.clock.now()).await.unwrap();
+            assert_eq!(taken_back, [], "every piece is a step");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let began = house.clock.now();
+    tokio::select! {
+        () = sweep => {}
+        () = house.work(&worker) => {}
+    }
+    assert!(house.clock.now().since(began) >= Duration::from_secs(280), "both were slow");
+    assert!(house.tasks().await.iter().all(|task| (task.attempt, task.failures) == (1, 0)));
 }
 
 /// Tells when a task is about to be committed for the first time.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use shared::{
-    Priority, Reach, Route, TaskKey,
+    Demand, Priority, Reach, TaskKey,
     ports::schedule::{Candidate, Crowd, View},
     task::Lane,
 };
@@ -44,20 +44,29 @@ proptest! {
     }
 
     #[test]
-    fn what_waits_stays_shallow_on_every_route(view in any_view()) {
+    fn what_waits_stays_shallow_in_every_class(view in any_view()) {
         let (_, all) = chosen(&view);
         let later = after(&view, &all);
         for candidate in &all {
-            let waits = |route: &Route| {
-                let same = route.lane == candidate.route.lane && route.pool == candidate.route.pool;
-                same && route.memory >= candidate.route.memory
-            };
-            let waiting = later.under_way.iter().filter(|task| !task.leased && waits(&task.route));
+            let waiting = later.under_way.iter().filter(|task| !task.leased && task.demand == candidate.demand);
             let waiting = waiting.filter(|task| task.priority >= candidate.priority).count() as u32;
-            let workers = view.crowds.iter().filter(|crowd| crowd.reach.covers(&candidate.route));
+            let workers = view.crowds.iter().filter(|crowd| crowd.reach.covers(&candidate.demand));
             let most = match workers.map(|crowd| crowd.workers).sum::<u32>() { 0 => UNREACHABLE, n => (2 * n).max(FEWEST) };
             // What waited before may have been more: workers went away. Then nothing of this class was added.
-            prop_assert!(waiting <= most, "{waiting} wait on {} where {most} may", candidate.route);
+            prop_assert!(waiting <= most, "{waiting} wait for {:?} where {most} may", candidate.demand);
+        }
+    }
+
+    #[test]
+    fn nothing_that_waits_for_others_keeps_a_worker_without_work(view in any_view()) {
+        let (_, all) = chosen(&view);
+        let later = after(&view, &all);
+        let limits = Limits::of(&later);
+        for candidate in later.candidates.iter().filter(|candidate| limits.allow(candidate)) {
+            let same = later.under_way.iter().filter(|task| !task.leased && task.demand == candidate.demand);
+            let same = same.filter(|task| task.priority >= candidate.priority).count() as u32;
+            let reached = view.crowds.iter().any(|crowd| crowd.workers > 0 && crowd.reach.covers(&candidate.demand));
+            prop_assert!(!reached || same >= FEWEST, "{} waits behind what others are for", candidate.key);
         }
     }
 
@@ -127,21 +136,43 @@ fn an_urgent_task_passes_a_full_route() {
 }
 
 #[test]
-fn tasks_that_no_worker_is_large_enough_for_do_not_keep_others_waiting() {
-    let large = |n| Candidate {
-        route: Route::new(Lane::Render, name("default"), 80_000),
-        rest: 999,
-        ..candidate("anna", 0, n)
+fn large_tasks_and_small_ones_do_not_keep_each_other_waiting() {
+    let task = |gpu_memory, job, n| Candidate {
+        demand: Demand::new(Lane::Render, name("default"), gpu_memory),
+        rest: u64::from(gpu_memory),
+        ..candidate("anna", job, n)
     };
-    let mut candidates: Vec<Candidate> = (0..50).map(large).collect();
-    candidates.extend((0..50).map(|n| candidate("anna", 1, n)));
+    // The large ones come first in every order.
+    let mut candidates: Vec<Candidate> = (0..50).map(|n| task(79_000, 0, n)).collect();
+    candidates.extend((0..50).map(|n| task(0, 1, n)));
     let view = View { crowds: vec![crowd(2)], candidates, ..View::default() };
-    let chosen = choose(&view);
-    assert_eq!(chosen.len() as u32, FEWEST);
-    assert_eq!(chosen.iter().filter(|key| key.job == self::key(0, 0).job).count() as u32, UNREACHABLE);
-    let gpu = Crowd { reach: Reach { gpu_memory: 80_000, ..Reach::plain(&[Lane::Render]) }, workers: 1 };
-    let with_gpu = choose(&View { crowds: vec![crowd(2), gpu], ..view });
-    assert!(with_gpu.iter().all(|key| key.job == self::key(0, 0).job), "now the longest rest comes first");
+    let counts = |view: &View| {
+        let chosen = choose(view);
+        [0, 1].map(|job| chosen.iter().filter(|key| key.job == self::key(job, 0).job).count() as u32)
+    };
+    assert_eq!(counts(&view), [UNREACHABLE, FEWEST], "nobody is large enough");
+    let gpu = Crowd { reach: Reach { gpu_memory: 81_559, ..Reach::plain(&[Lane::Render]) }, workers: 1 };
+    let with_gpu = View { crowds: vec![crowd(2), gpu], ..view };
+    assert_eq!(counts(&with_gpu), [FEWEST, FEWEST], "the small workers have something to do");
+    let waiting = |gpu_memory, job| (0..100).map(move |n| released(&task(gpu_memory, job, 100 + n)));
+    assert_eq!(counts(&View { under_way: waiting(79_000, 0).collect(), ..with_gpu.clone() }), [0, FEWEST]);
+    assert_eq!(counts(&View { under_way: waiting(0, 1).collect(), ..with_gpu }), [FEWEST, 0]);
+}
+
+#[test]
+fn a_need_is_compared_with_what_a_card_has_and_not_with_its_class() {
+    let needs = |gpu_memory| {
+        (0..50).map(move |n| Candidate {
+            demand: Demand::new(Lane::Render, name("default"), gpu_memory),
+            ..candidate("anna", gpu_memory, n)
+        })
+    };
+    let reach = Reach { gpu_memory: 23_034, ..Reach::plain(&[Lane::Render]) };
+    let crowds = vec![Crowd { reach, workers: 20 }];
+    let released = |gpu_memory| {
+        choose(&View { crowds: crowds.clone(), candidates: needs(gpu_memory).collect(), ..View::default() })
+    };
+    assert_eq!([20_000, 23_034, 24_000].map(|need| released(need).len() as u32), [40, 40, UNREACHABLE]);
 }
 
 #[test]

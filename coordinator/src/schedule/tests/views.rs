@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use shared::{
-    JobId, Name, Priority, Reach, Route, TaskId, TaskKey, Timestamp,
+    Demand, JobId, Name, Priority, Reach, TaskId, TaskKey, Timestamp,
     ports::schedule::{Candidate, Crowd, Tenant, UnderWay, View},
     task::Lane,
 };
@@ -21,7 +21,7 @@ pub(super) fn candidate(tenant: &str, job: u32, task: u32) -> Candidate {
     Candidate {
         key: key(job, task),
         tenant: name(tenant),
-        route: Route::plain(Lane::Render),
+        demand: Demand::plain(Lane::Render),
         priority: Priority::NORMAL,
         rest: 100,
         submitted: Timestamp(i64::from(job)),
@@ -30,8 +30,8 @@ pub(super) fn candidate(tenant: &str, job: u32, task: u32) -> Candidate {
 }
 
 pub(super) fn released(candidate: &Candidate) -> UnderWay {
-    let Candidate { key, tenant, route, priority, .. } = candidate.clone();
-    UnderWay { key, tenant, route, priority, leased: false }
+    let Candidate { key, tenant, demand, priority, .. } = candidate.clone();
+    UnderWay { key, tenant, demand, priority, leased: false }
 }
 
 pub(super) fn crowd(workers: u32) -> Crowd {
@@ -42,16 +42,16 @@ pub(super) fn tenant(text: &str, weight: u32, most_at_once: Option<u32>) -> Tena
     Tenant { weight, most_at_once, ..Tenant::unlimited(name(text)) }
 }
 
-fn any_route() -> impl Strategy<Value = Route> {
+fn any_demand() -> impl Strategy<Value = Demand> {
     let memory = prop::sample::select(vec![0, 8_000, 24_000, 80_000]);
     (any::<bool>(), prop::sample::select(vec!["default", "a100"]), memory).prop_map(|(stitch, pool, memory)| {
-        Route::new(if stitch { Lane::Stitch } else { Lane::Render }, name(pool), memory)
+        Demand::new(if stitch { Lane::Stitch } else { Lane::Render }, name(pool), memory)
     })
 }
 
 fn any_crowd() -> impl Strategy<Value = Crowd> {
-    (any_route(), 0_u32..12).prop_map(|(route, workers)| {
-        let reach = Reach { lanes: vec![route.lane], pools: vec![route.pool], gpu_memory: route.memory };
+    (any_demand(), 0_u32..12).prop_map(|(demand, workers)| {
+        let reach = Reach { lanes: vec![demand.lane], pools: vec![demand.pool], gpu_memory: demand.gpu_memory };
         Crowd { reach, workers }
     })
 }
@@ -63,7 +63,7 @@ fn any_priority() -> impl Strategy<Value = Priority> {
 /// Tasks of a few tenants with a few jobs each; a job has one tenant, one priority and one limit.
 pub(super) fn any_view() -> impl Strategy<Value = View> {
     let job = (0_usize..4, any_priority(), prop::option::of(0_u32..6));
-    let task = (0_usize..8, any_route(), 0_u64..500, 0_u8..4);
+    let task = (0_usize..8, any_demand(), 0_u64..500, 0_u8..4);
     let tenants = prop::collection::vec((1_u32..9, prop::option::of(0_u32..10)), 4);
     let crowds = prop::collection::vec(any_crowd(), 0..4);
     let (jobs, tasks) = (prop::collection::vec(job, 8), prop::collection::vec(task, 0..160));
@@ -72,10 +72,10 @@ pub(super) fn any_view() -> impl Strategy<Value = View> {
         let mut view = View { now: Timestamp(i64::from(now)), crowds, ..View::default() };
         // The last tenant is one that no operator ever made.
         view.tenants = (0..3).map(|i| tenant(names[i], tenants[i].0, tenants[i].1)).collect();
-        for (n, (job, route, rest, state)) in tasks.into_iter().enumerate() {
+        for (n, (job, demand, rest, state)) in tasks.into_iter().enumerate() {
             let (owner, priority, most_of_job) = jobs[job];
             let task =
-                Candidate { route, priority, rest, most_of_job, ..candidate(names[owner], job as u32, n as u32) };
+                Candidate { demand, priority, rest, most_of_job, ..candidate(names[owner], job as u32, n as u32) };
             match state {
                 0 => view.under_way.push(UnderWay { leased: true, ..released(&task) }),
                 1 => view.under_way.push(released(&task)),

@@ -1,7 +1,7 @@
 //! Reading blobs; a download that is cut goes on where it was.
 
 use aws_sdk_s3::{Client, operation::get_object::GetObjectOutput};
-use shared::{Error, Result};
+use shared::{Error, Result, ports::blobs::Told};
 use tokio::io::{AsyncWrite, AsyncWriteExt as _};
 use tracing::debug;
 
@@ -23,17 +23,23 @@ pub(super) struct Download<'a> {
     end: Option<u64>,
     ranged: bool,
     tag: Option<String>,
+    told: Option<&'a Told>,
 }
 
 impl<'a> Download<'a> {
     /// The whole blob.
     pub(super) fn whole(client: &'a Client, address: &'a Address, name: &'a str) -> Self {
-        Self { client, address, name, at: 0, end: None, ranged: false, tag: None }
+        Self { client, address, name, at: 0, end: None, ranged: false, tag: None, told: None }
     }
 
     /// Bytes `from..to`, with `from < to`.
     pub(super) fn range(client: &'a Client, address: &'a Address, name: &'a str, from: u64, to: u64) -> Self {
-        Self { client, address, name, at: from, end: Some(to), ranged: true, tag: None }
+        Self { client, address, name, at: from, end: Some(to), ranged: true, tag: None, told: None }
+    }
+
+    /// Tells of every piece that came.
+    pub(super) fn telling(self, told: &'a Told) -> Self {
+        Self { told: Some(told), ..self }
     }
 
     /// Writes all of it to `sink`.
@@ -75,6 +81,7 @@ impl<'a> Download<'a> {
                 Some(Ok(bytes)) => {
                     sink.write_all(&bytes).await.map_err(|e| self.unwritable(e))?;
                     self.at += bytes.len() as u64;
+                    self.told.inspect(|told| told());
                 }
                 Some(Err(error)) => return Ok(Some(error.to_string())),
                 None if end.is_none_or(|end| self.at >= end) => return Ok(None),

@@ -17,13 +17,14 @@ use aws_sdk_s3::{
 };
 use shared::{
     Error, Result,
-    ports::{BlobKey, Blobs, Put},
+    ports::{BlobKey, Blobs, Put, blobs::Told},
 };
 
 use address::Address;
 use download::{Download, missing};
 use failure::{explain, no_such_bucket, status};
 use once::{Once, Source};
+use upload::Upload;
 
 /// S3 removes and lists this many at once.
 const AT_ONCE: usize = 1000;
@@ -59,13 +60,14 @@ impl S3Blobs {
         Ok(format!("{}/", self.address.key(BlobKey::from_text(inside)?.as_str())))
     }
 
-    async fn put_large(&self, key: &BlobKey, file: &Path, size: u64) -> Result<Put> {
+    async fn put_large(&self, key: &BlobKey, file: &Path, size: u64, told: &Told) -> Result<Put> {
         // Not to send gigabytes for nothing.
         if self.size(key).await?.is_some() {
             return Ok(Put::AlreadyThere);
         }
         let condition = self.once.honoured(&self.client, &self.address).await?;
-        upload::in_parts(&self.client, &self.address, &self.address.key(key.as_str()), file, size, condition).await
+        let upload = Upload::begin(&self.client, &self.address, &self.address.key(key.as_str())).await?;
+        upload.finish(file, size, condition, told).await
     }
 }
 
@@ -75,30 +77,30 @@ impl Blobs for S3Blobs {
         self.once.put(&self.client, &self.address, &self.address.key(key.as_str()), Source::Memory(bytes)).await
     }
 
-    async fn put_file(&self, key: &BlobKey, file: &Path) -> Result<Put> {
+    async fn put_file_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<Put> {
         let found = tokio::fs::metadata(file).await;
         let found =
             found.map_err(|e| Error::world(format!("cannot read {} for blob {key}", file.display())).from_source(e))?;
         if found.len() > upload::LARGEST_WHOLE {
-            return self.put_large(key, file, found.len()).await;
+            return self.put_large(key, file, found.len(), told).await;
         }
         self.once.put(&self.client, &self.address, &self.address.key(key.as_str()), Source::File(file)).await
     }
 
-    async fn get(&self, key: &BlobKey) -> Result<Vec<u8>> {
+    async fn get_with(&self, key: &BlobKey, told: &Told) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        Download::whole(&self.client, &self.address, key.as_str()).write_to(&mut bytes).await?;
+        Download::whole(&self.client, &self.address, key.as_str()).telling(told).write_to(&mut bytes).await?;
         Ok(bytes)
     }
 
     /// The file appears whole or stays as it was.
-    async fn fetch(&self, key: &BlobKey, file: &Path) -> Result<()> {
+    async fn fetch_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<()> {
         let failed =
             |e: std::io::Error| Error::world(format!("cannot copy blob {key} to {}", file.display())).from_source(e);
         let dir = file.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let beside = tempfile::Builder::new().prefix(".fetch-").tempfile_in(dir).map_err(failed)?;
         let mut sink = tokio::fs::File::from_std(beside.reopen().map_err(failed)?);
-        Download::whole(&self.client, &self.address, key.as_str()).write_to(&mut sink).await?;
+        Download::whole(&self.client, &self.address, key.as_str()).telling(told).write_to(&mut sink).await?;
         drop(sink);
         beside.persist(file).map(drop).map_err(|e| failed(e.error))
     }

@@ -9,7 +9,10 @@ use aws_sdk_s3::{
     types::{CompletedMultipartUpload, CompletedPart},
 };
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use shared::{Error, Result, ports::Put};
+use shared::{
+    Error, Result,
+    ports::{Put, blobs::Told},
+};
 use tracing::warn;
 
 use super::{
@@ -44,7 +47,7 @@ fn part_size(size: u64) -> u64 {
 }
 
 /// An upload under way; it is aborted unless it was completed, since its parts cost money until then.
-struct Upload {
+pub(super) struct Upload {
     client: Client,
     address: Arc<Address>,
     key: String,
@@ -52,33 +55,33 @@ struct Upload {
     open: bool,
 }
 
-/// Writes a file in parts; with `condition` only if the name is free at the end.
-pub(super) async fn in_parts(
-    client: &Client,
-    address: &Arc<Address>,
-    key: &str,
-    file: &Path,
-    size: u64,
-    condition: bool,
-) -> Result<Put> {
-    let created = client.create_multipart_upload().bucket(&address.bucket).key(key).send().await;
-    let created = created.map_err(|e| explain(address, &format!("begin to write {key}"), &e))?;
-    let id = created.upload_id().unwrap_or_default().to_owned();
-    let mut upload = Upload { client: client.clone(), address: address.clone(), key: key.to_owned(), id, open: true };
-    let outcome = upload.run(file, size, condition).await;
-    if outcome.as_ref().is_ok_and(|put| *put == Put::Written) {
-        upload.open = false;
-    } else {
-        upload.abort().await;
-    }
-    outcome
-}
-
 impl Upload {
-    async fn run(&self, file: &Path, size: u64, condition: bool) -> Result<Put> {
+    /// Begins to write `key`.
+    pub(super) async fn begin(client: &Client, address: &Arc<Address>, key: &str) -> Result<Self> {
+        let created = client.create_multipart_upload().bucket(&address.bucket).key(key).send().await;
+        let created = created.map_err(|e| explain(address, &format!("begin to write {key}"), &e))?;
+        let id = created.upload_id().unwrap_or_default().to_owned();
+        Ok(Self { client: client.clone(), address: address.clone(), key: key.to_owned(), id, open: true })
+    }
+
+    /// Writes a file of `size` bytes in parts and tells of each; with `condition` only if the name is free at the end.
+    pub(super) async fn finish(mut self, file: &Path, size: u64, condition: bool, told: &Told) -> Result<Put> {
+        let outcome = self.run(file, size, condition, told).await;
+        if outcome.as_ref().is_ok_and(|put| *put == Put::Written) {
+            self.open = false;
+        } else {
+            self.abort().await;
+        }
+        outcome
+    }
+
+    async fn run(&self, file: &Path, size: u64, condition: bool, told: &Told) -> Result<Put> {
         let step = part_size(size);
-        let parts =
-            (0..size.div_ceil(step)).map(|n| self.part(file, n * step, step.min(size - n * step), n as i32 + 1));
+        let parts = (0..size.div_ceil(step)).map(async |n| {
+            let part = self.part(file, n * step, step.min(size - n * step), n as i32 + 1).await;
+            told();
+            part
+        });
         let mut parts: Vec<CompletedPart> =
             futures_util::stream::iter(parts).buffer_unordered(AT_ONCE).try_collect().await?;
         parts.sort_by_key(CompletedPart::part_number);

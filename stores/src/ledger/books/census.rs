@@ -12,15 +12,15 @@ use super::{
 
 /// Counts by index: tasks of held jobs are left out, since no worker is wanted for them.
 const TASKS: [&str; 3] = [
-    "SELECT lane, pool, gpu_memory, priority, 'ready' AS state, COUNT(*) AS tasks, CAST(SUM(size) AS BIGINT) AS frames,
+    "SELECT lane, pool, memory_class, priority, 'ready' AS state, COUNT(*) AS tasks, CAST(SUM(size) AS BIGINT) AS frames,
             MIN(readied) AS oldest
-     FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE GROUP BY lane, pool, gpu_memory, priority",
-    "SELECT lane, pool, gpu_memory, priority, 'ready' AS state, COUNT(*) AS tasks, CAST(SUM(size) AS BIGINT) AS frames,
+     FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE GROUP BY lane, pool, memory_class, priority",
+    "SELECT lane, pool, memory_class, priority, 'ready' AS state, COUNT(*) AS tasks, CAST(SUM(size) AS BIGINT) AS frames,
             MIN(readied) AS oldest
-     FROM tasks WHERE state = 'ready' AND released > 0 GROUP BY lane, pool, gpu_memory, priority",
-    "SELECT lane, pool, gpu_memory, priority, 'leased' AS state, COUNT(*) AS tasks, CAST(SUM(size) AS BIGINT) AS frames,
+     FROM tasks WHERE state = 'ready' AND released > 0 GROUP BY lane, pool, memory_class, priority",
+    "SELECT lane, pool, memory_class, priority, 'leased' AS state, COUNT(*) AS tasks, CAST(SUM(size) AS BIGINT) AS frames,
             NULL AS oldest
-     FROM tasks WHERE state = 'leased' GROUP BY lane, pool, gpu_memory, priority",
+     FROM tasks WHERE state = 'leased' GROUP BY lane, pool, memory_class, priority",
 ];
 
 pub(super) async fn census(db: &Pool) -> Result<Census> {

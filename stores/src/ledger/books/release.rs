@@ -27,7 +27,7 @@ pub(super) async fn release(
     let place = |(place, key): (usize, &TaskKey)| json!({ "job": key.job, "task": key.task, "place": place });
     let places: Vec<_> = chosen.iter().enumerate().map(place).collect();
     let rows = sqlx::query(concat!(
-        "UPDATE tasks SET released = $2, place = chosen.place FROM (",
+        "UPDATE tasks SET released = $2, rung = $2, place = chosen.place FROM (",
         chosen!(),
         ") AS chosen
          WHERE tasks.job = chosen.job AND tasks.id = chosen.id
@@ -52,9 +52,9 @@ pub(super) async fn unheard(
     now: Timestamp,
 ) -> Result<Vec<(Route, TaskKey)>> {
     let rows = sqlx::query(concat!(
-        "UPDATE tasks SET released = $3 WHERE (job, id) IN (
-             SELECT job, id FROM tasks WHERE state = 'ready' AND released > 0 AND released < $1
-             ORDER BY released, place LIMIT $2",
+        "UPDATE tasks SET rung = $3 WHERE (job, id) IN (
+             SELECT job, id FROM tasks WHERE state = 'ready' AND released > 0 AND rung < $1
+             ORDER BY rung, released, place LIMIT $2",
         locked_unless_held!("tasks"),
         ") RETURNING job, id, lane, pool, gpu_memory"
     ))
@@ -69,5 +69,5 @@ pub(super) async fn unheard(
 
 fn read(row: &Row) -> shared::Result<(Route, TaskKey)> {
     let key = row::full_key(row)?;
-    Ok((row::of_task(&key, row).route()?, key))
+    Ok((row::of_task(&key, row).demand()?.route(), key))
 }

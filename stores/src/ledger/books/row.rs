@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use serde::de::DeserializeOwned;
 use shared::{
-    Hold, JobId, JobState, Name, Priority, Result, Route, TaskId, TaskKey, TaskState, Terms, Timestamp,
+    Demand, Hold, JobId, JobState, Name, Priority, Result, Route, TaskId, TaskKey, TaskState, Terms, Timestamp,
     ports::{Job, Task},
     task::Lane,
 };
@@ -77,9 +77,17 @@ impl<N: Display> Named<'_, N> {
     }
 
     /// The columns `lane`, `pool` and `gpu_memory`.
+    pub(super) fn demand(&self) -> Result<Demand> {
+        Ok(Demand { lane: self.lane()?, pool: self.name("pool")?, gpu_memory: self.number("gpu_memory")? })
+    }
+
+    /// The columns `lane`, `pool` and `memory_class`.
     pub(super) fn route(&self) -> Result<Route> {
-        let lane = self.word("lane", |name| Lane::ALL.into_iter().find(|lane| lane.name() == name))?;
-        Ok(Route { lane, pool: self.name("pool")?, memory: self.number("gpu_memory")? })
+        Ok(Route { lane: self.lane()?, pool: self.name("pool")?, memory: self.number("memory_class")? })
+    }
+
+    fn lane(&self) -> Result<Lane> {
+        self.word("lane", |name| Lane::ALL.into_iter().find(|lane| lane.name() == name))
     }
 
     fn damaged(&self, column: &str, why: impl Display) -> shared::Error {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use shared::{JobId, Route, TaskState, Timestamp, ports::records::Standing};
+use shared::{Demand, JobId, TaskState, Timestamp, ports::records::Standing};
 
 use super::{
     dialect::{Pool, Row},
@@ -27,23 +27,23 @@ pub(super) async fn standing(db: &Pool, job: &JobId, now: Timestamp) -> Result<S
     .await
     .map_err(fault::on("look up where a job stands", "tasks", job))?;
     let mut standing = Standing::default();
-    let mut routes = BTreeSet::new();
+    let mut demands = BTreeSet::new();
     for found in &rows {
-        add(&mut standing, &mut routes, &Named { table: "tasks", name: job, row: found })?;
+        add(&mut standing, &mut demands, &Named { table: "tasks", name: job, row: found })?;
     }
-    standing.routes = routes.into_iter().collect();
+    standing.demands = demands.into_iter().collect();
     standing.ahead = ahead(db, job).await?;
     Ok(standing)
 }
 
-fn add(standing: &mut Standing, routes: &mut BTreeSet<Route>, row: &Named<'_, &JobId>) -> shared::Result<()> {
+fn add(standing: &mut Standing, demands: &mut BTreeSet<Demand>, row: &Named<'_, &JobId>) -> shared::Result<()> {
     let count: u64 = row.number("tasks")?;
     standing.frames_left += row.number::<u64>("frames_left")?;
     standing.longest_rest = standing.longest_rest.max(row.number("longest")?);
     match row.word("state", TaskState::named)? {
         TaskState::Leased => standing.leased += count,
         TaskState::Ready => {
-            routes.insert(row.route()?);
+            demands.insert(row.demand()?);
             if row.flag("backing_off")? {
                 let earliest = row.time("earliest")?;
                 let (tasks, until) = standing.backing_off.unwrap_or((0, earliest));

@@ -4,8 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use shared::{
-    JobId, JobState, Order, Plan, Route, TaskId, TaskKind, TaskNode, TaskState, Terms, Timestamp, ports::Submitted,
-    task::Step,
+    Demand, JobId, JobState, Order, Plan, TaskId, TaskKind, TaskNode, TaskState, Terms, Timestamp, memory_class,
+    ports::Submitted, task::Step,
 };
 
 use super::{
@@ -93,9 +93,10 @@ async fn insert_tasks(
     let row = |(ordinal, node): (usize, &TaskNode)| {
         // A bridge renders frames again that its chains rendered before; they are not counted twice.
         let counted = matches!(node.kind, TaskKind::Segment { .. }).then(|| node.kind.frames()).flatten();
-        let route = Route::new(node.kind.lane(), terms.pool.clone(), terms.gpu_memory);
+        let demand = Demand::new(node.kind.lane(), terms.pool.clone(), terms.gpu_memory);
         json!({
-            "id": node.id, "ordinal": ordinal, "kind": node.kind, "lane": route.lane, "gpu_memory": route.memory,
+            "id": node.id, "ordinal": ordinal, "kind": node.kind, "lane": demand.lane,
+            "gpu_memory": demand.gpu_memory, "memory_class": memory_class(demand.gpu_memory),
             "frames": counted.map_or(0, |frames| frames.len()), "rest": rests[ordinal],
             "size": node.kind.frames().map_or(0, |frames| frames.len()),
             "lacks": direct[ordinal].len(), "state": if node.needs.is_empty() { ready } else { waiting },
@@ -104,11 +105,12 @@ async fn insert_tasks(
     let rows: Vec<_> = plan.tasks.iter().enumerate().map(row).collect();
     for slice in rows.chunks(SLICE) {
         sqlx::query(concat!(
-            "INSERT INTO tasks (job, id, ordinal, kind, lane, frames, gpu_memory, rest, size, lacks, state, tenant, pool,
+            "INSERT INTO tasks (job, id, ordinal, kind, lane, frames, gpu_memory, memory_class, rest, size, lacks, state, tenant, pool,
                                 submitted, readied, priority)
              SELECT $1, value ->> 'id', CAST(value ->> 'ordinal' AS BIGINT), ",
             json_column!("value ->> 'kind'"),
             ", value ->> 'lane', CAST(value ->> 'frames' AS BIGINT), CAST(value ->> 'gpu_memory' AS BIGINT),
+               CAST(value ->> 'memory_class' AS BIGINT),
                CAST(value ->> 'rest' AS BIGINT), CAST(value ->> 'size' AS BIGINT), CAST(value ->> 'lacks' AS BIGINT),
                value ->> 'state', $3, $4, $5, $5, $6 FROM ",
             objects!("$2")

@@ -54,8 +54,8 @@ async fn under_way(db: &mut Connection) -> Result<Vec<UnderWay>> {
         for found_row in &rows {
             let key = row::full_key(found_row)?;
             let named = row::of_task(&key, found_row);
-            let (tenant, route, priority) = (named.name("tenant")?, named.route()?, named.priority()?);
-            found.push(UnderWay { key: key.clone(), tenant, route, priority, leased });
+            let (tenant, demand, priority) = (named.name("tenant")?, named.demand()?, named.priority()?);
+            found.push(UnderWay { key: key.clone(), tenant, demand, priority, leased });
         }
     }
     Ok(found)
@@ -103,7 +103,7 @@ async fn candidates(db: &mut Connection, each: u32, now: Timestamp, full: &[JobI
         let named = row::of_task(&key, found);
         Ok(Candidate {
             tenant: named.name("tenant")?,
-            route: named.route()?,
+            demand: named.demand()?,
             priority: named.priority()?,
             rest: named.number("rest")?,
             submitted: named.time("submitted")?,

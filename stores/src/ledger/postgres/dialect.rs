@@ -76,25 +76,26 @@ macro_rules! chosen {
     };
 }
 
-/// The first tasks of every tenant in each lane and pool: `$1` of them, that may start at `$2`, of no job in the list `$3`.
+/// The first tasks of every tenant in each lane, pool and class of GPU memory: `$1` of them, that may start at `$2`, of no job in the list `$3`.
 macro_rules! candidates {
     () => {
-        "WITH RECURSIVE tenants_in_line (lane, pool, tenant) AS (
-             (SELECT lane, pool, tenant FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
-              ORDER BY lane, pool, tenant LIMIT 1)
+        "WITH RECURSIVE lines (lane, pool, tenant, memory_class) AS (
+             (SELECT lane, pool, tenant, memory_class FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
+              ORDER BY lane, pool, tenant, memory_class LIMIT 1)
              UNION ALL
-             SELECT following.lane, following.pool, following.tenant
-             FROM tenants_in_line AS present CROSS JOIN LATERAL (
-                 SELECT lane, pool, tenant FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
-                     AND (lane, pool, tenant) > (present.lane, present.pool, present.tenant)
-                 ORDER BY lane, pool, tenant LIMIT 1) AS following
+             SELECT following.lane, following.pool, following.tenant, following.memory_class
+             FROM lines AS present CROSS JOIN LATERAL (
+                 SELECT lane, pool, tenant, memory_class FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
+                     AND (lane, pool, tenant, memory_class)
+                         > (present.lane, present.pool, present.tenant, present.memory_class)
+                 ORDER BY lane, pool, tenant, memory_class LIMIT 1) AS following
          )
          SELECT first.job, first.id, first.lane, first.pool, first.gpu_memory, first.tenant, first.priority, first.rest,
                 first.submitted, (SELECT jobs.most_at_once FROM jobs WHERE jobs.id = first.job) AS most_at_once
-         FROM tenants_in_line AS line CROSS JOIN LATERAL (
+         FROM lines AS line CROSS JOIN LATERAL (
              SELECT * FROM tasks
              WHERE state = 'ready' AND released = 0 AND held = FALSE AND lane = line.lane AND pool = line.pool
-                 AND tenant = line.tenant AND not_before <= $2
+                 AND tenant = line.tenant AND memory_class = line.memory_class AND not_before <= $2
                  AND job NOT IN (SELECT value FROM json_array_elements_text(CAST($3 AS JSON)) AS listed (value))
              ORDER BY priority DESC, rest DESC, submitted, job, ordinal LIMIT $1) AS first
          ORDER BY first.lane, first.pool, first.tenant, first.priority DESC, first.rest DESC, first.submitted,

@@ -74,26 +74,28 @@ macro_rules! chosen {
     };
 }
 
-/// The first tasks of every tenant in each lane and pool: `$1` of them, that may start at `$2`, of no job in the list `$3`.
+/// The first tasks of every tenant in each lane, pool and class of GPU memory: `$1` of them, that may start at `$2`, of no job in the list `$3`.
 macro_rules! candidates {
     () => {
-        "WITH RECURSIVE tenants_in_line (lane, pool, tenant) AS (
-             SELECT lane, pool, tenant FROM (
-                 SELECT lane, pool, tenant FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
-                 ORDER BY lane, pool, tenant LIMIT 1)
+        "WITH RECURSIVE lines (lane, pool, tenant, memory_class) AS (
+             SELECT lane, pool, tenant, memory_class FROM (
+                 SELECT lane, pool, tenant, memory_class FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
+                 ORDER BY lane, pool, tenant, memory_class LIMIT 1)
              UNION ALL
-             SELECT following.lane, following.pool, following.tenant
-             FROM tenants_in_line AS present JOIN tasks AS following ON following._rowid_ = (
+             SELECT following.lane, following.pool, following.tenant, following.memory_class
+             FROM lines AS present JOIN tasks AS following ON following._rowid_ = (
                  SELECT tasks._rowid_ FROM tasks WHERE state = 'ready' AND released = 0 AND held = FALSE
-                     AND (lane, pool, tenant) > (present.lane, present.pool, present.tenant)
-                 ORDER BY lane, pool, tenant LIMIT 1)
+                     AND (lane, pool, tenant, memory_class)
+                         > (present.lane, present.pool, present.tenant, present.memory_class)
+                 ORDER BY lane, pool, tenant, memory_class LIMIT 1)
          )
          SELECT tasks.job, tasks.id, tasks.lane, tasks.pool, tasks.gpu_memory, tasks.tenant, tasks.priority, tasks.rest,
                 tasks.submitted, jobs.most_at_once
-         FROM tenants_in_line AS line JOIN tasks ON tasks._rowid_ IN (
+         FROM lines AS line JOIN tasks ON tasks._rowid_ IN (
              SELECT first._rowid_ FROM tasks AS first
              WHERE first.state = 'ready' AND first.released = 0 AND first.held = FALSE AND first.lane = line.lane
-                 AND first.pool = line.pool AND first.tenant = line.tenant AND first.not_before <= $2
+                 AND first.pool = line.pool AND first.tenant = line.tenant
+                 AND first.memory_class = line.memory_class AND first.not_before <= $2
                  AND first.job NOT IN (SELECT value FROM json_each($3))
              ORDER BY first.priority DESC, first.rest DESC, first.submitted, first.job, first.ordinal LIMIT $1)
          JOIN jobs ON jobs.id = tasks.job

@@ -1,15 +1,31 @@
 //! What a bucket does beyond a directory, and what servers do differently.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use shared::{
     error::Cause,
-    ports::{Blobs as _, Put},
+    ports::{Blobs as _, Put, blobs::Told},
 };
 use stores::blobs::S3Blobs;
 
 use super::{Bucket, key};
+
+/// Counts the pieces that it is told of.
+fn counting() -> (Told, Arc<AtomicU32>) {
+    let pieces = Arc::new(AtomicU32::new(0));
+    let told = pieces.clone();
+    let told: Told = Arc::new(move || {
+        told.fetch_add(1, Ordering::SeqCst);
+    });
+    (told, pieces)
+}
 
 /// Bytes that repeat at no power of two, so that exchanged parts are noticed.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
@@ -21,11 +37,16 @@ pub(crate) async fn a_large_file_goes_in_parts_and_comes_back(bucket: &Bucket) {
     let (from, to) = (dir.path().join("from"), dir.path().join("to"));
     let bytes = noise((20 << 20) + 12_345);
     std::fs::write(&from, &bytes).unwrap();
-    assert_eq!(bucket.blobs.put_file(&key("a/film.mp4"), &from).await.unwrap(), Put::Written);
+    let (told, pieces) = counting();
+    assert_eq!(bucket.blobs.put_file_with(&key("a/film.mp4"), &from, &told).await.unwrap(), Put::Written);
+    assert_eq!(pieces.swap(0, Ordering::SeqCst), 3, "each part is told of");
     assert_eq!(bucket.blobs.put_file(&key("a/film.mp4"), &from).await.unwrap(), Put::AlreadyThere);
     assert_eq!(bucket.blobs.size(&key("a/film.mp4")).await.unwrap(), Some(bytes.len() as u64));
-    bucket.blobs.fetch(&key("a/film.mp4"), &to).await.unwrap();
+    bucket.blobs.fetch_with(&key("a/film.mp4"), &to, &told).await.unwrap();
     assert!(std::fs::read(&to).unwrap() == bytes);
+    assert!(pieces.swap(0, Ordering::SeqCst) > 3, "and so is what comes back");
+    assert!(bucket.blobs.get_with(&key("a/film.mp4"), &told).await.unwrap() == bytes);
+    assert!(pieces.load(Ordering::SeqCst) > 3);
     let part = bucket.blobs.get_range(&key("a/film.mp4"), (8 << 20) - 5, (8 << 20) + 5).await.unwrap();
     assert_eq!(part, bytes[(8 << 20) - 5..(8 << 20) + 5]);
 }

@@ -41,7 +41,8 @@ macro_rules! contract {
             release: what_is_chosen_is_released_once the_order_of_the_choice_is_the_order_of_taking
                 a_view_tells_all_that_the_choice_needs every_tenant_and_pool_has_its_first_candidates
                 crowds_are_live_workers_that_take_tasks full_held_and_waiting_work_is_no_candidate
-                what_nobody_took_is_rung_for_again what_comes_back_is_released_anew;
+                what_nobody_took_is_rung_for_again ringing_again_changes_no_order
+                tasks_that_nobody_can_take_hide_no_others what_comes_back_is_released_anew;
             take: a_worker_takes_what_is_released_and_nothing_else sixteen_workers_take_five_hundred_tasks_once
                 urgent_work_comes_first_then_what_is_prepared_here a_worker_keeps_to_its_reach
                 a_task_goes_to_somebody_who_did_not_fail_it whoever_is_alone_gets_his_task_back

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::{
-    Hold, JobId, JobState, Priority, Route,
+    Demand, Hold, JobId, JobState, Priority, Route,
     TaskState::{Leased, Ready},
     Terms, Timestamp,
     ports::records::{JobFilter, Standing},
@@ -120,12 +120,12 @@ pub(crate) async fn a_standing_tells_why_a_job_waits(farm: &impl Farm) {
     let job = farm.submit(10, 2).await;
     let urgent = farm.submit_as(1, 9, &Terms { priority: Priority::URGENT, ..Terms::default() }).await;
     let fresh = ledger.standing(&job, Timestamp(NOW)).await.unwrap();
-    let render = Route::plain(Lane::Render);
+    let render = Demand::plain(Lane::Render);
     let expected = Standing {
         waiting: 6,
         ready: 1,
         ahead: 2,
-        routes: vec![render.clone()],
+        demands: vec![render.clone()],
         frames_left: 10,
         longest_rest: 16,
         ..Standing::default()
@@ -142,7 +142,7 @@ pub(crate) async fn a_standing_tells_why_a_job_waits(farm: &impl Farm) {
     let standing = ledger.standing(&job, Timestamp(NOW)).await.unwrap();
     assert_eq!((standing.waiting, standing.ready, standing.leased), (2, 1, 0));
     assert_eq!(standing.backing_off, Some((1, Timestamp(until))));
-    assert_eq!(standing.routes, [render, Route::plain(Lane::Stitch)]);
+    assert_eq!(standing.demands, [render, Demand::plain(Lane::Stitch)]);
     assert_eq!(standing.frames_left, 2);
     farm.release(NOW).await;
     let part = farm.claim(&job, "part-00000", NOW).await.unwrap();

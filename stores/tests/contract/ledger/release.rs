@@ -1,7 +1,7 @@
 //! Releasing: what it is decided from, and what becomes of the decision.
 
 use shared::{
-    Hold, Priority, Reach, Route, Terms, Timestamp,
+    Demand, Hold, Priority, Reach, Route, Terms, Timestamp,
     ports::{
         crew::{GONE_AFTER, WorkerState},
         schedule::{Tenant, View},
@@ -63,15 +63,15 @@ pub(crate) async fn a_view_tells_all_that_the_choice_needs(farm: &impl Farm) {
         [("anna", 7)]
     );
     let (render, stitch) =
-        (Route::new(Lane::Render, name("gold"), 20_000), Route::new(Lane::Stitch, name("gold"), 20_000));
-    assert_eq!((render.memory, stitch.memory), (24_000, 0));
+        (Demand::new(Lane::Render, name("gold"), 20_000), Demand::new(Lane::Stitch, name("gold"), 20_000));
+    assert_eq!((render.gpu_memory, stitch.gpu_memory), (20_000, 0));
     let [under_way] = &view.under_way[..] else { panic!("{view:?}") };
-    assert_eq!((&under_way.key, &under_way.route, under_way.leased), (&claimed.key, &render, true));
+    assert_eq!((&under_way.key, &under_way.demand, under_way.leased), (&claimed.key, &render, true));
     assert_eq!((under_way.tenant.as_str(), under_way.priority), ("anna", Priority::HIGH));
     let seen: Vec<_> = view
         .candidates
         .iter()
-        .map(|task| (&task.key, &task.route, task.tenant.as_str(), task.priority, task.rest, task.most_of_job))
+        .map(|task| (&task.key, &task.demand, task.tenant.as_str(), task.priority, task.rest, task.most_of_job))
         .collect();
     let (prepare, part) = (key(&second, "prepare"), key(&first, "part-00000"));
     let expected =
@@ -90,7 +90,7 @@ pub(crate) async fn every_tenant_and_pool_has_its_first_candidates(farm: &impl F
         }
     }
     let view = farm.view(2, NOW).await;
-    let got: Vec<_> = view.candidates.iter().map(|t| (t.route.pool.as_str(), t.tenant.as_str(), t.rest)).collect();
+    let got: Vec<_> = view.candidates.iter().map(|t| (t.demand.pool.as_str(), t.tenant.as_str(), t.rest)).collect();
     let expected = [
         ("gold", "anna", 168),
         ("gold", "anna", 128),
@@ -161,9 +161,47 @@ pub(crate) async fn what_nobody_took_is_rung_for_again(farm: &impl Farm) {
         keys
     };
     assert_eq!(sorted(again), sorted(released));
-    assert_eq!(ledger.unheard(Timestamp(NOW + 1), 9, late).await.unwrap(), [], "they count as released a moment ago");
+    assert_eq!(ledger.unheard(Timestamp(NOW + 1), 9, late).await.unwrap(), [], "they count as rung for a moment ago");
     while farm.take("one", NOW).await.is_some() {}
     assert_eq!(ledger.unheard(Timestamp(i64::MAX), 9, late).await.unwrap(), []);
+}
+
+pub(crate) async fn ringing_again_changes_no_order(farm: &impl Farm) {
+    let mut released = Vec::new();
+    for round in 0..3 {
+        for frames in 1..=3 {
+            farm.submit(round as u64 * 3 + frames, NOW - 1).await;
+        }
+        released.extend(farm.release(NOW + round).await);
+    }
+    // Some are rung for again now, some later, and some twice.
+    for (moment, limit, rung) in [(20_000, 4, 4), (20_001, 9, 5), (40_000, 2, 2)] {
+        let before = Timestamp(NOW + moment - 10_000);
+        let again = farm.ledger().unheard(before, limit, Timestamp(NOW + moment)).await.unwrap();
+        assert_eq!(again.len(), rung);
+    }
+    let mut taken = Vec::new();
+    while let Some(lease) = farm.take("one", NOW + 50_000).await {
+        taken.push(lease.key);
+    }
+    assert_eq!(taken, released);
+}
+
+pub(crate) async fn tasks_that_nobody_can_take_hide_no_others(farm: &impl Farm) {
+    let large = Terms { gpu_memory: 79_000, priority: Priority::HIGH, ..Terms::default() };
+    for frames in 1..=70 {
+        farm.submit_as(frames, 1, &large).await;
+    }
+    // A class of its own: an L4 has more than this one needs and less than that of the next job.
+    farm.submit_as(71, 2, &Terms { gpu_memory: 24_000, ..Terms::default() }).await;
+    let small = farm.submit_as(72, 3, &Terms { gpu_memory: 20_000, ..Terms::default() }).await;
+    let view = farm.view(64, NOW).await;
+    let mut needs: Vec<_> = view.candidates.iter().map(|task| task.demand.gpu_memory).collect();
+    let mut others = needs.split_off(64);
+    others.sort_unstable();
+    assert_eq!(others, [20_000, 24_000]);
+    assert!(needs.iter().all(|need| *need == 79_000));
+    assert!(view.candidates.iter().any(|task| task.key == key(&small, "prepare")));
 }
 
 pub(crate) async fn what_comes_back_is_released_anew(farm: &impl Farm) {

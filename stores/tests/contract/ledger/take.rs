@@ -74,13 +74,13 @@ pub(crate) async fn a_worker_keeps_to_its_reach(farm: &impl Farm) {
     for out_of_reach in [
         reach(&[Lane::Stitch], &["gold"], 80_000),
         reach(&[Lane::Render], &["default"], 80_000),
-        reach(&[Lane::Render], &["gold"], 23_999),
+        reach(&[Lane::Render], &["gold"], 19_999),
         reach(&[], &["gold"], 80_000),
         reach(&[Lane::Render], &[], 80_000),
     ] {
         assert_eq!(farm.take_within("one", &out_of_reach, NOW).await, None, "{out_of_reach:?}");
     }
-    let lease = farm.take_within("one", &reach(&Lane::ALL, &["default", "gold"], 24_000), NOW).await.unwrap();
+    let lease = farm.take_within("one", &reach(&Lane::ALL, &["default", "gold"], 20_000), NOW).await.unwrap();
     assert_eq!((lease.key, lease.terms), (key(&job, "prepare"), gold));
 }
 

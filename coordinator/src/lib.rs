@@ -34,6 +34,6 @@ pub use egress::Reachable;
 pub use estimate::{Estimate, Rates, estimate};
 pub use eta::{Eta, eta};
 pub use explain::{CODES, Facts, Reason, explain};
-pub use submit::{AUDIO, PORTRAIT, Submission, submit, submit_under};
+pub use submit::{AUDIO, PORTRAIT, Submission, submit};
 pub use sweep::Sweep;
 pub use wishes::Wishes;

@@ -28,24 +28,26 @@ pub struct Submission {
 /// [`Cause::Order`](shared::error::Cause::Order) naming the file when it changed since the draft; otherwise what the stores
 /// say, and submitting again continues where this stopped.
 pub async fn submit(draft: &Draft, ledger: &dyn Ledger, blobs: &dyn Blobs, clock: &dyn Clock) -> Result<Submission> {
-    submit_under(draft, &Terms::default(), ledger, blobs, clock).await
+    keep_inputs(draft, blobs).await?;
+    submit_kept(draft, &Terms::default(), ledger, clock).await
 }
 
-/// The same under other terms; the draft was made for their tenant.
-///
-/// # Errors
-/// As [`submit`].
-pub async fn submit_under<L: Ledger + ?Sized>(
-    draft: &Draft,
-    terms: &Terms,
-    ledger: &L,
-    blobs: &dyn Blobs,
-    clock: &dyn Clock,
-) -> Result<Submission> {
+/// Keeps the inputs as blobs.
+pub(crate) async fn keep_inputs(draft: &Draft, blobs: &dyn Blobs) -> Result<()> {
     let Draft { portrait, audio, order, .. } = draft;
     for (name, file, input) in [(PORTRAIT, portrait, &order.portrait), (AUDIO, audio, &order.audio)] {
         keep(blobs, &BlobKey::input(&draft.id, name)?, file, input).await?;
     }
+    Ok(())
+}
+
+/// Records a job whose inputs are kept. The draft was made for the tenant of the terms.
+pub(crate) async fn submit_kept<L: Ledger + ?Sized>(
+    draft: &Draft,
+    terms: &Terms,
+    ledger: &L,
+    clock: &dyn Clock,
+) -> Result<Submission> {
     let submitted = ledger.submit(&draft.order, terms, &draft.plan, clock.now()).await?;
     tracing::info!(job = %draft.id, frames = draft.order.shape.frames, tasks = draft.plan.tasks.len(), ?submitted, "submitted");
     Ok(Submission { id: draft.id.clone(), submitted })

@@ -78,6 +78,7 @@ CREATE INDEX jobs_latest ON jobs (submitted DESC, id DESC);
 CREATE INDEX jobs_of_tenant ON jobs (tenant, submitted DESC, id DESC);
 CREATE INDEX jobs_external ON jobs (external_id) WHERE external_id IS NOT NULL;
 CREATE INDEX jobs_by_state ON jobs (state, hold);
+CREATE INDEX jobs_running ON jobs (tenant) WHERE state = 'running';
 
 CREATE TABLE labels (
     job   TEXT NOT NULL,

@@ -20,6 +20,22 @@ impl Timestamp {
     }
 }
 
+/// How far the clocks of a farm may be apart. Workers hold leases by their own clocks and coordinators take them back by theirs, so a
+/// difference shortens every lease, or keeps that of a lost worker longer.
+pub const MOST_SKEW: Duration = Duration::from_secs(5);
+
+/// By how many milliseconds this machine's clock is ahead of another that was read between `asked` and `answered`; negative when it is
+/// behind. What may be time on the way counts as none.
+pub fn skew(asked: Timestamp, other: Timestamp, answered: Timestamp) -> i64 {
+    if other < asked {
+        asked.0.saturating_sub(other.0)
+    } else if other > answered {
+        answered.0.saturating_sub(other.0)
+    } else {
+        0
+    }
+}
+
 /// A source of the present moment.
 pub trait Clock: Send + Sync {
     /// The present moment.

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use shared::{Error, Result, error::Cause};
+use shared::{Error, Result, clock::SystemClock, error::Cause};
 
-use super::{Finding, good};
-use crate::{client::Api, settings::Settings};
+use super::{Finding, bad, good};
+use crate::{client::Api, roles, settings::Settings};
 
 /// How long a service may take to answer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -18,9 +18,15 @@ pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
     };
     let mut findings = Vec::new();
     if !settings.ledger_url.is_empty() {
-        let ask = Box::pin(async { stores::open_ledger(&urls.ledger).await?.ping().await });
-        let ledger = within(&urls.ledger, ask).await;
-        findings.push(found("ledger", ledger.map(|()| shown(&urls.ledger))));
+        let ask = Box::pin(async {
+            let ledger = stores::open_ledger(&urls.ledger).await?;
+            ledger.ping().await?;
+            ledger.skew_of(&SystemClock).await
+        });
+        let skew = within(&urls.ledger, ask).await;
+        let skew_found = skew.as_ref().ok().map(|skew| clock(*skew));
+        findings.push(found("ledger", skew.map(|_| shown(&urls.ledger))));
+        findings.extend(skew_found);
     }
     if urls.queue != "memory:" {
         let queue = within(&urls.queue, async { stores::open_queue(&urls.queue)?.ping().await }).await;
@@ -41,11 +47,19 @@ pub(super) async fn services(settings: &Settings) -> Vec<Finding> {
     findings
 }
 
-async fn within(url: &str, ask: impl Future<Output = Result<()>>) -> Result<()> {
+async fn within<T>(url: &str, ask: impl Future<Output = Result<T>>) -> Result<T> {
     tokio::time::timeout(PATIENCE, ask).await.unwrap_or_else(|_| {
         Err(Error::unreachable(format!("{} did not answer within {} s", shown(url), PATIENCE.as_secs()))
             .mend("see that it runs, and that its address is right"))
     })
+}
+
+/// Whether this machine's clock, which is ahead of the ledger's by `skew` milliseconds, may be part of the farm.
+fn clock(skew: i64) -> Finding {
+    match roles::clock::too_far(skew) {
+        None => good("clock", "goes with the ledger's"),
+        Some(what) => bad("clock", what, roles::clock::MEND),
+    }
 }
 
 fn found(name: &str, answer: Result<String>) -> Finding {
@@ -75,6 +89,8 @@ mod tests {
         let down = found("ledger", Err(Error::unreachable("postgres://farm@db does not answer")));
         let wrong = found("queue", Err(Error::order("no queue is known for \"x\"")));
         assert!(down.unreachable && !wrong.unreachable && !down.ok && !wrong.ok);
+        let (right, late) = (clock(-800), clock(-8000));
+        assert!(right.ok && !late.ok && !late.unreachable && late.found.contains("8.0 s behind"), "{}", late.found);
         assert_eq!(shown("postgres://farm:secret@db/farm?connections=3"), "postgres://farm:***@db/farm");
     }
 }

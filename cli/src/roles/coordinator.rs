@@ -34,6 +34,7 @@ async fn work(post: Post, migrate: bool) -> Result<()> {
     let stores = post.stores("coordinator").await?;
     let packs = Arc::new(Installed::new(post.settings.search_path()));
     let mut loops = Loops::new(&post.cancel);
+    post.watch_clock(&stores, &mut loops);
     let address = start(&post, &stores, packs, listeners, &mut loops).await?;
     tracing::info!(%address, "the coordinator works; its API is at http://{address}");
     loops.run().await

@@ -64,6 +64,7 @@ async fn alone(post: Post, lane: Lane) -> Result<()> {
     health.waits_for("loading the model");
     warm(&post, &shelf).await?;
     health.watch(stores.clone(), &mut loops);
+    post.watch_clock(&stores, &mut loops);
     start(&post, &stores, &shelf, lane, true, &mut loops)?;
     tracing::info!(pools = post.settings.pools, gpu_memory = post.settings.gpu_memory, "the {role} works");
     loops.run().await

@@ -2,6 +2,7 @@
 
 mod all;
 mod api;
+pub(crate) mod clock;
 mod coordinator;
 mod crew;
 mod drain;

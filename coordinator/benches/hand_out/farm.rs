@@ -44,12 +44,15 @@ impl Farm {
 
     /// Jobs whose tasks are all ready at once, so that the queue is as long as can be.
     pub(crate) async fn submit(&self, first: u64, jobs: u64, tasks: u64, priority: Priority) -> JobId {
-        let shape = Shape { frames: tasks, clip_frames: 1, segment_clips: 1, part_segments: 1 };
-        let node = |chain: u64| {
-            let kind = TaskKind::Segment { chain: chain as u32, index: 0, frames: Frames::new(chain, chain + 1) };
-            TaskNode { id: TaskId::of(&kind), kind, needs: vec![] }
-        };
-        let plan = Plan { shape, tasks: (0..tasks).map(node).collect() };
+        let shape = Shape { frames: tasks, clip_frames: 1, segment_clips: 1, part_segments: tasks as u32 };
+        let node = |kind: TaskKind, needs: Vec<TaskId>| TaskNode { id: TaskId::of(&kind), kind, needs };
+        let segment = |at: u64| TaskKind::Segment { chain: 0, index: at as u32, frames: Frames::new(at, at + 1) };
+        let mut nodes: Vec<_> = (0..tasks).map(|at| node(segment(at), vec![])).collect();
+        let made = nodes.iter().map(|task| task.id.clone()).collect();
+        let part = node(TaskKind::Part { index: 0, frames: Frames::new(0, tasks) }, made);
+        let film = node(TaskKind::Film, vec![part.id.clone()]);
+        nodes.extend([part, film]);
+        let plan = Plan { shape, tasks: nodes };
         let terms = Terms { priority, ..Terms::default() };
         let mut last = None;
         for seed in first..first + jobs {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use shared::{
-    Error, JobState, Name, Order, Terms,
-    ports::{Job, PackCard, Submitted, access::Role, records::JobFilter, schedule::Tenant},
+    Error, Order, Terms,
+    ports::{Job, PackCard, Submitted, access::Role, schedule::Tenant},
 };
 
 use super::{
@@ -20,7 +20,13 @@ use super::{
         order::Ordered,
     },
 };
-use crate::{Draft, draft::draft_for, estimate, remarks::for_the_api, submit_under};
+use crate::{
+    Draft,
+    draft::draft_for,
+    estimate,
+    remarks::for_the_api,
+    submit::{keep_inputs, submit_kept},
+};
 
 /// Checks everything, then keeps the inputs and records the job.
 pub(crate) async fn accept(farm: &Arc<Farm>, caller: &Caller, mut received: Received) -> Answer<AcceptedBody> {
@@ -103,45 +109,19 @@ async fn draft(farm: &Farm, received: &Received, ordered: &Ordered, card: PackCa
     })
 }
 
-/// Records the job unless the tenant has too many; whether it is new.
+/// Keeps the inputs, then records the job unless the tenant has too many; whether it is new.
 async fn record(farm: &Farm, terms: &Terms, tenant: &Tenant, draft: &Draft) -> Answer<bool> {
-    // Within one coordinator the count is exact; two may each let one job too many in at the same moment.
-    let _alone = match tenant.most_jobs {
-        Some(_) => Some(farm.gates.admission.lock().await),
-        None => None,
-    };
-    if farm.ledger().job(&draft.id).await?.is_none()
-        && let Some(most) = tenant.most_jobs
-        && running(farm, &tenant.name, most).await? >= most
-    {
-        let detail = format!("the tenant {} may have {most} running jobs and has them", tenant.name);
-        return Err(Problem::new(Code::TooManyJobs, detail).retry_after(60));
+    // Not to copy gigabytes for nothing. The place is given back: copying them must keep nobody waiting.
+    if farm.ledger().job(&draft.id).await?.is_none() {
+        drop(farm.admit(tenant).await?);
     }
-    let (ledger, blobs) = (farm.ledger(), farm.stores.blobs.as_ref());
-    let submission = submit_under(draft, terms, ledger, blobs, farm.clock.as_ref()).await?;
+    keep_inputs(draft, farm.stores.blobs.as_ref()).await?;
+    let _place = match farm.ledger().job(&draft.id).await? {
+        None => farm.admit(tenant).await?,
+        Some(_) => None,
+    };
+    let submission = submit_kept(draft, terms, farm.ledger(), farm.clock.as_ref()).await?;
     Ok(submission.submitted == Submitted::New)
-}
-
-/// Running jobs of a tenant, counted up to `most`.
-async fn running(farm: &Farm, tenant: &Name, most: u32) -> Answer<u32> {
-    let mut filter = JobFilter {
-        tenant: Some(tenant.clone()),
-        states: vec![JobState::Running],
-        limit: most.clamp(1, 500),
-        ..JobFilter::default()
-    };
-    let mut found = 0;
-    while found < most {
-        let page = farm.ledger().jobs(&filter).await?;
-        found += page.len() as u32;
-        match page.last() {
-            Some(last) if page.len() as u32 == filter.limit => {
-                filter.after = Some((last.job.submitted, last.job.id.clone()));
-            }
-            _ => break,
-        }
-    }
-    Ok(found)
 }
 
 async fn answer(farm: &Farm, draft: &Draft, new: bool) -> Answer<AcceptedBody> {

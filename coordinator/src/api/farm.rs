@@ -9,6 +9,7 @@ use shared::{
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 
 use super::{
+    admission::Admission,
     code::Code,
     door::Door,
     overview::Overview,
@@ -101,8 +102,7 @@ pub(crate) struct Gates {
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) uploads: Arc<Semaphore>,
     pub(crate) streams: Arc<Semaphore>,
-    /// Held while the number of a tenant's running jobs is checked and grows.
-    pub(crate) admission: Mutex<()>,
+    pub(crate) admission: Admission,
 }
 
 impl Gates {
@@ -112,7 +112,7 @@ impl Gates {
             requests: gate(limits.requests),
             uploads: gate(limits.uploads),
             streams: gate(limits.streams),
-            admission: Mutex::new(()),
+            admission: Admission::default(),
         }
     }
 

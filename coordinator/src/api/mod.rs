@@ -4,6 +4,7 @@
 //! [`Code`]. The document at `/v1/openapi.json` is made of the handlers themselves. `docs/api.md` shows how to use it.
 
 mod accept;
+mod admission;
 mod answers;
 mod caller;
 mod code;

@@ -108,6 +108,12 @@ async fn limits_of_a_tenant_hold_before_anything_is_queued() {
     api.ask(Method::PUT, &path, Some(&token), priority(10)).await.fine(200);
     api.ask(Method::POST, &format!("/v1/jobs/{id}/cancel"), Some(&token), None).await.fine(200);
     api.upload(upload(json!({ "seed": 3 }), 2)).await.fine(202);
+    // What was ended and is taken up again counts like what is new.
+    let retry = format!("/v1/jobs/{id}/retry");
+    api.ask(Method::POST, &retry, Some(&token), None).await.refused(403, "too_many_jobs");
+    let limits = json!({ "highest_priority": "normal", "most_jobs": 3 });
+    api.ask(Method::PUT, "/v1/tenants/a", None, Some(limits)).await.fine(200);
+    api.ask(Method::POST, &retry, Some(&token), None).await.fine(200);
 }
 
 #[tokio::test]

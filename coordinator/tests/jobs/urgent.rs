@@ -16,18 +16,24 @@ use shared::{
 
 use super::farm::Farm;
 
-/// Tasks of one job, all ready at once.
+/// Segments of one job, all ready at once.
 const TASKS: u32 = 1000;
 
 async fn submit(farm: &Farm, seed: u64, priority: Priority, now: Timestamp) -> JobId {
     let input = Input { name: "x".into(), sha256: "0".repeat(64) };
-    let shape = Shape { frames: u64::from(TASKS), clip_frames: 1, segment_clips: 1, part_segments: 1 };
-    let node = |chain: u32| {
-        let frames = Frames::new(u64::from(chain), u64::from(chain) + 1);
-        let kind = TaskKind::Segment { chain, index: 0, frames };
-        TaskNode { id: TaskId::of(&kind), kind, needs: vec![] }
+    let frames = u64::from(TASKS);
+    let shape = Shape { frames, clip_frames: 1, segment_clips: 1, part_segments: TASKS };
+    let node = |kind: TaskKind, needs: Vec<TaskId>| TaskNode { id: TaskId::of(&kind), kind, needs };
+    let segment = |index: u32| {
+        let frames = Frames::new(u64::from(index), u64::from(index) + 1);
+        node(TaskKind::Segment { chain: 0, index, frames }, vec![])
     };
-    let plan = Plan { shape, tasks: (0..TASKS).map(node).collect() };
+    let mut tasks: Vec<_> = (0..TASKS).map(segment).collect();
+    let made = tasks.iter().map(|task| task.id.clone()).collect();
+    let part = node(TaskKind::Part { index: 0, frames: Frames::new(0, frames) }, made);
+    let film = node(TaskKind::Film, vec![part.id.clone()]);
+    tasks.extend([part, film]);
+    let plan = Plan { shape, tasks };
     let order = Order {
         portrait: input.clone(),
         audio: input,

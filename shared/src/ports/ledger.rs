@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use crate::{
-    Error, Hold, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Terms, Timestamp,
+    Clock, Error, Hold, JobId, JobState, Order, Plan, Result, TaskId, TaskKey, TaskKind, TaskNode, TaskState, Terms,
+    Timestamp, clock::skew,
 };
 
 /// The name under which a worker claims; unique for every run of the program.
@@ -198,6 +199,16 @@ pub trait Ledger: Send + Sync {
     /// # Errors
     /// [`Cause::Unreachable`](crate::error::Cause::Unreachable) naming it when not.
     async fn ping(&self) -> Result<()>;
+
+    /// What the clock of the ledger's own machine says.
+    async fn time(&self) -> Result<Timestamp>;
+
+    /// By how many milliseconds `clock` is ahead of the ledger's ([`skew`]).
+    async fn skew_of(&self, clock: &dyn Clock) -> Result<i64> {
+        let asked = clock.now();
+        let other = self.time().await?;
+        Ok(skew(asked, other, clock.now()))
+    }
 
     /// Takes a failed or cancelled job up again: what is done stays done, the rest starts without failures, and attempts
     /// go on counting. Returns whether there was such a job.

@@ -212,6 +212,12 @@ pub trait Records: Send + Sync {
     /// What the farm looks like.
     async fn census(&self, now: Timestamp) -> Result<Census>;
 
+    /// Tasks of a tenant that are released or leased.
+    async fn under_way(&self, tenant: &Name) -> Result<u64>;
+
+    /// Running jobs of a tenant.
+    async fn running(&self, tenant: &Name) -> Result<u64>;
+
     /// Where a job stands among the others.
     async fn standing(&self, job: &JobId, now: Timestamp) -> Result<Standing>;
 }

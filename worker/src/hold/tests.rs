@@ -148,6 +148,10 @@ impl Ledger for Scripted {
         unreachable!()
     }
 
+    async fn time(&self) -> Result<Timestamp> {
+        unreachable!()
+    }
+
     async fn ping(&self) -> Result<()> {
         unreachable!()
     }

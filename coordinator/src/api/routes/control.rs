@@ -35,6 +35,12 @@ async fn own(farm: &Farm, caller: &Caller, id: &str) -> Answer<Job> {
     Ok(job)
 }
 
+/// What the job's tenant is entitled to.
+async fn tenant(farm: &Farm, job: &Job) -> Answer<Tenant> {
+    let tenant = farm.ledger().tenant(&job.terms.tenant).await?;
+    Ok(tenant.unwrap_or_else(|| Tenant::unlimited(job.terms.tenant.clone())))
+}
+
 /// The job after the change, or the refusal because it has ended.
 async fn after(farm: &Farm, caller: &Caller, job: &Job, act: &str, changed: bool) -> Answer<Json<JobBody>> {
     if !changed {
@@ -115,7 +121,7 @@ pub(crate) async fn drain(State(farm): Shared, caller: Caller, Named(id): Named<
     hold(&farm, &caller, &id, "job.drain", Hold::Draining).await
 }
 
-/// Takes a failed or cancelled job up again; what is done stays done.
+/// Takes a failed or cancelled job up again; what is done stays done. It counts among the running jobs of its tenant.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "control",
     params(("id" = String, Path, description = "The job")),
@@ -129,6 +135,7 @@ pub(crate) async fn retry(State(farm): Shared, caller: Caller, Named(id): Named<
         JobState::Running => (Code::JobRunning, "the job is running"),
         JobState::Done => (Code::JobEnded, "the film is made"),
         JobState::Failed | JobState::Cancelled => {
+            let _place = farm.admit(&tenant(&farm, &job).await?).await?;
             let changed = farm.ledger().revive(&job.id, farm.now()).await?;
             return after(&farm, &caller, &job, "job.retry", changed).await;
         }
@@ -153,8 +160,7 @@ pub(crate) async fn priority(
 ) -> Answer<Json<JobBody>> {
     let job = own(&farm, &caller, &id).await?;
     let priority = ask.priority.priority()?;
-    let tenant = farm.ledger().tenant(&job.terms.tenant).await?;
-    let highest = tenant.unwrap_or_else(|| Tenant::unlimited(job.terms.tenant.clone())).highest_priority;
+    let highest = tenant(&farm, &job).await?.highest_priority;
     if priority > highest && caller.role < Role::Operator {
         let detail = format!("the priority is {priority}, and the tenant may order up to {highest}");
         return Err(Problem::new(Code::PriorityTooHigh, detail));

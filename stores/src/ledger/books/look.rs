@@ -1,12 +1,12 @@
 //! Reading without changing.
 
 use shared::{
-    JobId,
+    JobId, Timestamp,
     ports::{Job, Progress, Task},
 };
 
 use super::{
-    dialect::{Pool, Row},
+    dialect::{self, Pool, Row},
     fault::{self, Result},
     row::{self, Named, job_columns},
 };
@@ -30,6 +30,11 @@ pub(super) async fn tasks(db: &Pool, id: &JobId) -> Result<Vec<Task>> {
     .await
     .map_err(fault::on("look up the tasks of a job", "tasks", id))?;
     Ok(rows.iter().map(|found| row::task(id, found)).collect::<shared::Result<_>>()?)
+}
+
+pub(super) async fn time(db: &Pool) -> Result<Timestamp> {
+    let found = sqlx::query(dialect::TIME).fetch_one(db).await.map_err(fault::to("tell the time"))?;
+    Ok(Named { table: "none", name: "the clock", row: &found }.time("now")?)
 }
 
 /// The columns that [`read_progress`] reads. What is done is counted with the job; only tasks that were begun are added up.

@@ -4,7 +4,7 @@ use shared::{Name, Priority, Timestamp, ports::schedule::Tenant};
 
 use super::{
     access,
-    dialect::{Connection, Row},
+    dialect::{Connection, Pool, Row},
     fault::{self, Result},
     row::Named,
 };
@@ -45,6 +45,23 @@ pub(super) async fn all(db: &mut Connection) -> Result<Vec<Tenant>> {
         .await
         .map_err(fault::to("look up the tenants"))?;
     Ok(rows.iter().map(read).collect::<shared::Result<_>>()?)
+}
+
+/// Tasks released or leased: two counts, because each has an index of its own, which holds what is under way on the whole farm.
+pub(super) async fn under_way(db: &Pool, name: &Name) -> Result<u64> {
+    let query = "SELECT (SELECT COUNT(*) FROM tasks WHERE state = 'leased' AND tenant = $1)
+                      + (SELECT COUNT(*) FROM tasks WHERE state = 'ready' AND released > 0 AND tenant = $1) AS found";
+    count(db, query, name).await
+}
+
+pub(super) async fn running(db: &Pool, name: &Name) -> Result<u64> {
+    count(db, "SELECT COUNT(*) AS found FROM jobs WHERE tenant = $1 AND state = 'running'", name).await
+}
+
+async fn count(db: &Pool, query: &'static str, name: &Name) -> Result<u64> {
+    let counted = sqlx::query(query).bind(name.as_str()).fetch_one(db).await;
+    let counted = counted.map_err(fault::on("count what a tenant has", "tenants", name))?;
+    Ok(Named { table: "tenants", name, row: &counted }.number("found")?)
 }
 
 fn read(row: &Row) -> shared::Result<Tenant> {

@@ -13,6 +13,9 @@ pub(super) type Pool = SqlitePool;
 /// One row.
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 
+/// Milliseconds since the Unix epoch, by the clock of the machine that the database runs on.
+pub(super) const TIME: &str = "SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) AS now";
+
 /// Every migration, in order; each file has a twin in `migrations/postgres`.
 pub(super) const MIGRATIONS: [(i64, &str, &str); 2] = [
     (

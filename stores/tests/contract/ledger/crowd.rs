@@ -29,6 +29,29 @@ pub(crate) async fn two_coordinators_release_each_task_once(farm: &impl Lasting)
     assert_eq!(released.len(), 30, "a task was released twice");
 }
 
+/// People who look must not wait for those who decide.
+pub(crate) async fn counting_waits_for_no_round(farm: &impl Lasting) {
+    let other = farm.again().await;
+    farm.submit(10, 1).await;
+    let (counted, wait) = std::sync::mpsc::channel();
+    let wait = std::sync::Mutex::new(wait);
+    let (began, begin) = tokio::sync::oneshot::channel();
+    let began = std::sync::Mutex::new(Some(began));
+    let decide = |_: &View| {
+        began.lock().unwrap().take().into_iter().for_each(|began| began.send(()).unwrap());
+        let under_way = wait.lock().unwrap().recv_timeout(std::time::Duration::from_secs(20));
+        assert_eq!(under_way, Ok(0), "it was counted while the round went on");
+        Vec::new()
+    };
+    let looking = tokio::spawn(async move {
+        begin.await.unwrap();
+        let tenant = shared::Name::house();
+        counted.send(other.under_way(&tenant).await.unwrap()).unwrap();
+    });
+    farm.ledger().release(9, Timestamp(NOW), &decide).await.unwrap();
+    looking.await.unwrap();
+}
+
 /// Everything that changes tasks, all at once and over again: nobody waits for anybody in a circle, every change is whole, and
 /// no task is completed twice.
 pub(crate) async fn nothing_is_lost_in_a_crowd(farm: &impl Lasting) {

@@ -237,6 +237,20 @@ impl Postgres {
     }
 }
 
+impl Postgres {
+    /// One whose ledger has a single connection.
+    pub(crate) async fn with_one_connection() -> Self {
+        let (dir, database) = (tempfile::tempdir().unwrap(), services::postgres().await.database().await);
+        stores::migrate(database.url()).await.unwrap();
+        Self { stores: open(&format!("{}?connections=1", database.url()), &dir).await, dir, database }
+    }
+
+    /// Where the database is.
+    pub(crate) fn url(&self) -> &str {
+        self.database.url()
+    }
+}
+
 impl Farm for Postgres {
     fn ledger(&self) -> &dyn Books {
         self.stores.ledger.as_ref()

@@ -1,9 +1,12 @@
 //! Lost workers, cancelled jobs, jobs that are taken up again.
 
+use std::time::Duration;
+
 use shared::{
-    Error, JobState,
+    Clock as _, Error, JobState,
     TaskState::{self, Done, Ready, Waiting},
     Timestamp,
+    clock::{ManualClock, SystemClock},
     ports::{Patience, Pulse, Renewal, ledger::MOST_FAILURES, records::Outcome},
 };
 
@@ -153,6 +156,16 @@ pub(crate) async fn why_a_job_was_cancelled_is_kept(farm: &impl Farm) {
     farm.ledger().cancel(&job, Some("cancelled by anna: wrong track"), Timestamp(NOW)).await.unwrap();
     let ended = farm.ledger().job(&job).await.unwrap().unwrap();
     assert_eq!(ended.error.as_deref(), Some("cancelled by anna: wrong track"));
+}
+
+pub(crate) async fn a_ledger_tells_how_far_a_clock_is_off(farm: &impl Farm) {
+    let ledger = farm.ledger();
+    let now = SystemClock.now();
+    assert!(ledger.skew_of(&SystemClock).await.unwrap().abs() < 2000, "both are on this machine");
+    let ahead = ledger.skew_of(&ManualClock::at(now.after(Duration::from_mins(1)))).await.unwrap();
+    assert!((50_000..=60_000).contains(&ahead), "{ahead}");
+    let behind = ledger.skew_of(&ManualClock::at(Timestamp(now.0 - 60_000))).await.unwrap();
+    assert!((-70_000..=-60_000).contains(&behind), "{behind}");
 }
 
 pub(crate) async fn a_ledger_that_answers_says_so(farm: &impl Farm) {

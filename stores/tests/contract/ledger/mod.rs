@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod claim;
+mod cost;
 pub(crate) mod crew;
 pub(crate) mod crowd;
 pub(crate) mod end;
@@ -37,7 +38,8 @@ macro_rules! contract {
                 two_lost_tasks_of_one_job_fail_it_once reclaim_counts_no_failure cancel_ends_the_job_and_its_leases
                 a_failed_job_is_taken_up_again a_cancelled_job_is_taken_up_again only_ended_jobs_are_taken_up
                 work_that_stands_still_is_taken_back a_thousand_leases_are_taken_back_at_a_time
-                why_a_job_was_cancelled_is_kept a_ledger_that_answers_says_so;
+                why_a_job_was_cancelled_is_kept a_ledger_that_answers_says_so
+                a_ledger_tells_how_far_a_clock_is_off;
             release: what_is_chosen_is_released_once the_order_of_the_choice_is_the_order_of_taking
                 a_view_tells_all_that_the_choice_needs every_tenant_and_pool_has_its_first_candidates
                 crowds_are_live_workers_that_take_tasks full_held_and_waiting_work_is_no_candidate
@@ -56,7 +58,7 @@ macro_rules! contract {
             history: attempts_tell_how_each_ended reclaimed_attempts_are_given_back events_tell_a_jobs_life
                 events_are_filtered_and_continued a_reader_misses_no_event rates_are_medians_of_what_was_done_lately;
             records: jobs_are_listed_page_by_page jobs_are_filtered a_list_shows_jobs_as_they_are
-                a_census_counts_open_work a_standing_tells_why_a_job_waits;
+                a_census_counts_open_work what_a_tenant_has_is_counted a_standing_tells_why_a_job_waits;
             access: tokens_are_found_by_digest_until_they_end a_token_that_exists_is_not_replaced
                 a_request_is_answered_once of_two_same_requests_one_is_new keys_are_free_again_in_time
                 acts_are_kept_for_the_audit changes_of_access_are_in_the_audit;
@@ -74,7 +76,7 @@ macro_rules! lasting {
     ($keeper:path) => {
         crate::suite!(ledger on $keeper {
             reopen: everything_is_there_after_reopening two_openings_see_the_same_ledger;
-            crowd: two_coordinators_release_each_task_once nothing_is_lost_in_a_crowd;
+            crowd: two_coordinators_release_each_task_once counting_waits_for_no_round nothing_is_lost_in_a_crowd;
         });
     };
 }

@@ -114,6 +114,26 @@ pub(crate) async fn a_census_counts_open_work(farm: &impl Farm) {
     assert_eq!(oldest, [(render, Timestamp(NOW + 1)), (stitch, Timestamp(NOW + 3))]);
 }
 
+pub(crate) async fn what_a_tenant_has_is_counted(farm: &impl Farm) {
+    let of = |tenant: &str| Terms { tenant: name(tenant), ..Terms::default() };
+    let first = farm.submit_as(10, 1, &of("anna")).await;
+    let ended = farm.submit_as(11, 1, &of("anna")).await;
+    farm.submit_as(12, 1, &of("anna")).await;
+    farm.submit_as(13, 1, &of("bert")).await;
+    let counts = async || {
+        let counts = [name("anna"), name("bert"), name("cora")].map(|tenant| async move {
+            (farm.ledger().running(&tenant).await.unwrap(), farm.ledger().under_way(&tenant).await.unwrap())
+        });
+        futures_util::future::join_all(counts).await
+    };
+    assert_eq!(counts().await, [(3, 0), (1, 0), (0, 0)], "ready is not under way");
+    farm.release(NOW).await;
+    farm.claim(&first, "prepare", NOW).await.unwrap();
+    assert_eq!(counts().await, [(3, 3), (1, 1), (0, 0)], "released or leased");
+    farm.ledger().cancel(&ended, None, Timestamp(NOW)).await.unwrap();
+    assert_eq!(counts().await, [(2, 2), (1, 1), (0, 0)]);
+}
+
 pub(crate) async fn a_standing_tells_why_a_job_waits(farm: &impl Farm) {
     let ledger = farm.ledger();
     let first = farm.submit(20, 1).await;

@@ -66,6 +66,10 @@ impl Ledger for Keeper {
         migrate::fits(found, &self.place)
     }
 
+    async fn time(&self) -> Result<Timestamp> {
+        self.told(look::time(&self.pool).await)
+    }
+
     async fn revive(&self, id: &JobId, now: Timestamp) -> Result<bool> {
         transact!(self, db => recover::revive(db, id, now))
     }

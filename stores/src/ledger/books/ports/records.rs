@@ -9,7 +9,7 @@ use shared::{
     },
 };
 
-use super::super::{Keeper, census, history, jobs, standing};
+use super::super::{Keeper, census, history, jobs, standing, tenants};
 
 #[async_trait]
 impl Records for Keeper {
@@ -31,6 +31,14 @@ impl Records for Keeper {
 
     async fn census(&self, _: Timestamp) -> Result<Census> {
         self.told(census::census(&self.pool).await)
+    }
+
+    async fn under_way(&self, tenant: &Name) -> Result<u64> {
+        self.told(tenants::under_way(&self.pool, tenant).await)
+    }
+
+    async fn running(&self, tenant: &Name) -> Result<u64> {
+        self.told(tenants::running(&self.pool, tenant).await)
     }
 
     async fn standing(&self, job: &JobId, now: Timestamp) -> Result<Standing> {

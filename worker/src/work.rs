@@ -1,6 +1,12 @@
 //! What a task's maker sees of the farm: its inputs, a place for files, and a place to keep what it made.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use shared::{
     Bundle, Error, Result, TaskId,
@@ -68,20 +74,20 @@ impl<'a> Work<'a> {
     /// Keeps a blob of this attempt.
     pub(crate) async fn keep(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let key = self.own(name)?;
-        self.kept(&key, || self.worker.ports.blobs.put(&key, bytes)).await
+        self.kept(&key, |_| self.worker.ports.blobs.put(&key, bytes)).await
     }
 
     /// Keeps a file as a blob of this attempt.
     pub(crate) async fn keep_file(&self, name: &str, file: &Path) -> Result<()> {
         let key = self.own(name)?;
-        let told = self.told();
-        self.kept(&key, || self.worker.ports.blobs.put_file_with(&key, file, &told)).await
+        let (blobs, key) = (&self.worker.ports.blobs, &key);
+        self.kept(key, |told| async move { blobs.put_file_with(key, file, &told).await }).await
     }
 
-    async fn kept<T, F: Future<Output = Result<T>>>(&self, key: &BlobKey, put: impl Fn() -> F) -> Result<()> {
+    async fn kept<T, F: Future<Output = Result<T>>>(&self, key: &BlobKey, put: impl Fn(Told) -> F) -> Result<()> {
         self.may_keep()?;
         let began = Instant::now();
-        patiently(self.worker, &self.stop, "a blob is to be kept", put).await?;
+        self.moved("a blob is to be kept", put).await?;
         metrics::histogram!("emofarm_object_put_seconds").record(began.elapsed().as_secs_f64());
         self.note("kept", |line| line.with("blob", key.as_str()));
         // The work got on, whether or not it goes on.
@@ -90,12 +96,20 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Every piece of a blob that was moved is a step: a transfer may take hours, but not stand still.
-    fn told(&self) -> Told {
-        let stop = self.stop.clone();
-        Arc::new(move || {
-            let _ = stop.step();
-        })
+    /// Moves a blob, again when the store was away. Every piece is a step, so that a transfer may take hours; but a piece that is moved
+    /// once more is none, so that one that never gets further is taken back as stuck.
+    async fn moved<T, F: Future<Output = Result<T>>>(&self, what: &str, ask: impl Fn(Told) -> F) -> Result<T> {
+        let furthest = Arc::new(AtomicU64::new(0));
+        let again = || {
+            let (stop, furthest, at) = (self.stop.clone(), furthest.clone(), AtomicU64::new(0));
+            ask(Arc::new(move || {
+                let at = at.fetch_add(1, Ordering::SeqCst) + 1;
+                if furthest.fetch_max(at, Ordering::SeqCst) < at {
+                    let _ = stop.step();
+                }
+            }))
+        };
+        patiently(self.worker, &self.stop, what, again).await
     }
 
     fn may_keep(&self) -> Result<()> {
@@ -123,8 +137,8 @@ impl<'a> Work<'a> {
 
     async fn fetch_blob(&self, key: &BlobKey, file: &Path) -> Result<()> {
         self.stop.check()?;
-        let (blobs, told) = (&self.worker.ports.blobs, self.told());
-        patiently(self.worker, &self.stop, "a blob is to be read", || blobs.fetch_with(key, file, &told)).await?;
+        let blobs = &self.worker.ports.blobs;
+        self.moved("a blob is to be read", |told| async move { blobs.fetch_with(key, file, &told).await }).await?;
         self.stop.step()
     }
 
@@ -138,8 +152,8 @@ impl<'a> Work<'a> {
     /// Reads a safetensors object.
     pub(crate) async fn read_blob(&self, key: &BlobKey) -> Result<Bundle> {
         self.stop.check()?;
-        let (blobs, told, began) = (&self.worker.ports.blobs, self.told(), Instant::now());
-        let bytes = patiently(self.worker, &self.stop, "a blob is to be read", || blobs.get_with(key, &told)).await?;
+        let (blobs, began) = (&self.worker.ports.blobs, Instant::now());
+        let bytes = self.moved("a blob is to be read", |told| async move { blobs.get_with(key, &told).await }).await?;
         metrics::histogram!("emofarm_object_get_seconds").record(began.elapsed().as_secs_f64());
         self.stop.step()?;
         Bundle::from_bytes(&bytes).map_err(|e| Error::world(format!("blob {key} cannot be read")).from_source(e))

@@ -68,7 +68,7 @@ mod tests {
         drop(timeout(soon, admission.alone(&bert)).await.expect("another tenant"));
         drop(first);
         drop(timeout(soon, admission.alone(&anna)).await.expect("the place is free again"));
-        admission.alone(&bert).await;
+        drop(admission.alone(&bert).await);
         assert_eq!(admission.tenants.lock().unwrap().len(), 1, "only what is held is remembered");
     }
 }

@@ -30,6 +30,8 @@ struct Moody {
     calls: AtomicU64,
     /// The film and the portrait move by this clock, more than a minute for each of two pieces; then everything answers.
     slow: Option<Arc<ManualClock>>,
+    /// A slow transfer breaks off after its first piece.
+    breaks: bool,
 }
 
 impl Moody {
@@ -40,14 +42,20 @@ impl Moody {
         Ok(())
     }
 
-    async fn moves(&self, key: &BlobKey, told: &Told) {
-        let Some(clock) = self.slow.as_ref().filter(|_| ["film.mp4", "portrait"].contains(&key.name())) else { return };
+    async fn moves(&self, key: &BlobKey, told: &Told) -> Result<()> {
+        let Some(clock) = self.slow.as_ref().filter(|_| ["film.mp4", "portrait"].contains(&key.name())) else {
+            return Ok(());
+        };
         for _ in 0..2 {
             clock.advance(Duration::from_secs(70));
             told();
             // The lease is renewed every two seconds.
             tokio::time::sleep(Duration::from_millis(2500)).await;
+            if self.breaks {
+                return Err(Error::unreachable("the blob store went away"));
+            }
         }
+        Ok(())
     }
 }
 
@@ -60,7 +68,7 @@ impl Blobs for Moody {
 
     async fn put_file_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<Put> {
         self.answers()?;
-        self.moves(key, told).await;
+        self.moves(key, told).await?;
         self.inner.put_file_with(key, file, told).await
     }
 
@@ -71,7 +79,7 @@ impl Blobs for Moody {
 
     async fn fetch_with(&self, key: &BlobKey, file: &Path, told: &Told) -> Result<()> {
         self.answers()?;
-        self.moves(key, told).await;
+        self.moves(key, told).await?;
         self.inner.fetch_with(key, file, told).await
     }
 
@@ -109,7 +117,8 @@ async fn a_blob_store_that_fails_every_fifth_call_costs_no_attempt() {
     undisturbed.work(&undisturbed.worker("only")).await;
     let mut house = House::new().await;
     let sound = house.stores.clone();
-    house.stores.blobs = Arc::new(Moody { inner: sound.blobs.clone(), calls: AtomicU64::new(0), slow: None });
+    house.stores.blobs =
+        Arc::new(Moody { inner: sound.blobs.clone(), calls: AtomicU64::new(0), slow: None, breaks: false });
     house.work(&house.worker("only")).await;
     house.stores = sound;
     assert!(house.tasks().await.iter().all(|task| (task.attempt, task.failures) == (1, 0)));
@@ -120,7 +129,7 @@ async fn a_blob_store_that_fails_every_fifth_call_costs_no_attempt() {
 async fn a_transfer_that_takes_longer_than_being_stuck_is_finished() {
     let mut house = House::new().await;
     let (inner, slow) = (house.stores.blobs.clone(), Some(house.clock.clone()));
-    house.stores.blobs = Arc::new(Moody { inner, calls: AtomicU64::new(0), slow });
+    house.stores.blobs = Arc::new(Moody { inner, calls: AtomicU64::new(0), slow, breaks: false });
     let worker = house.worker_of("slow", &Lane::ALL, Duration::from_hours(1));
     let sweep = async {
         loop {
@@ -136,6 +145,29 @@ async fn a_transfer_that_takes_longer_than_being_stuck_is_finished() {
     }
     assert!(house.clock.now().since(began) >= Duration::from_secs(280), "both were slow");
     assert!(house.tasks().await.iter().all(|task| (task.attempt, task.failures) == (1, 0)));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_transfer_that_never_gets_further_is_stuck() {
+    let mut house = House::new().await;
+    let (inner, slow) = (house.stores.blobs.clone(), Some(house.clock.clone()));
+    house.stores.blobs = Arc::new(Moody { inner, calls: AtomicU64::new(0), slow, breaks: true });
+    let worker = house.worker_of("slow", &Lane::ALL, Duration::from_hours(1));
+    let sweep = async {
+        loop {
+            let taken_back = house.stores.ledger.expire(Patience::FARM, house.clock.now()).await.unwrap();
+            if let Some(key) = taken_back.first() {
+                return key.task.to_string();
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let stuck = tokio::select! {
+        stuck = sweep => stuck,
+        () = house.work(&worker) => unreachable!("the portrait never came"),
+        () = tokio::time::sleep(Duration::from_mins(1)) => panic!("the same piece over and over counts as getting on"),
+    };
+    assert_eq!(stuck, "prepare");
 }
 
 /// Tells when a task is about to be committed for the first time.

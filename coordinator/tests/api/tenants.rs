@@ -112,7 +112,8 @@ async fn limits_of_a_tenant_hold_before_anything_is_queued() {
     let retry = format!("/v1/jobs/{id}/retry");
     api.ask(Method::POST, &retry, Some(&token), None).await.refused(403, "too_many_jobs");
     let limits = json!({ "highest_priority": "normal", "most_jobs": 3 });
-    api.ask(Method::PUT, "/v1/tenants/a", None, Some(limits)).await.fine(200);
+    let operator = api.token("house", Role::Operator).await;
+    api.ask(Method::PUT, "/v1/tenants/a", Some(&operator), Some(limits)).await.fine(200);
     api.ask(Method::POST, &retry, Some(&token), None).await.fine(200);
 }
 

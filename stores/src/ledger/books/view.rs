@@ -12,7 +12,7 @@ use shared::{
 
 use super::{
     crew,
-    dialect::{Connection, candidates, texts},
+    dialect::{Connection, candidates, one_of},
     fault::{self, Result},
     row::{self, Named, to_json},
     tenants,
@@ -71,9 +71,8 @@ async fn full_jobs(db: &mut Connection, under_way: &[UnderWay]) -> Result<Vec<Jo
         return Ok(Vec::new());
     }
     let rows = sqlx::query(concat!(
-        "SELECT id, most_at_once FROM jobs WHERE most_at_once IS NOT NULL AND id IN (SELECT value FROM ",
-        texts!("$1"),
-        ")"
+        "SELECT id, most_at_once FROM jobs WHERE most_at_once IS NOT NULL AND ",
+        one_of!("id", "$1")
     ))
     .bind(to_json(&counts.keys().collect::<Vec<_>>())?)
     .fetch_all(db)

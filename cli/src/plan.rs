@@ -1,14 +1,15 @@
 //! `emofarm plan`: what a render would do.
 
-use shared::{Plan, Result, TaskKind, Timecode};
+use diffusion::Installed;
+use shared::{Plan, Result, TaskKind, Timecode, ports::Packs as _};
 
 use crate::{args::render::PlanArgs, exit, output, settings::Settings};
 
 /// Measures the track, makes the plan and prints it.
 pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {
-    let model = diffusion::open(&settings.model, &settings.search_path())?;
+    let card = Installed::new(settings.search_path()).card(&settings.model)?;
     let wishes = settings.wishes(0, shared::job::Settings::default());
-    let coordinator::Outline { track, plan } = coordinator::outline(&args.audio, &wishes, &model.shape())?;
+    let coordinator::Outline { track, plan } = coordinator::outline(&args.audio, &wishes, &card.shape)?;
     let frames = plan.shape.frames;
     if json {
         let document = serde_json::json!({
@@ -16,7 +17,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
             "audio": args.audio.to_string_lossy(),
             "seconds": track.seconds(),
             "fps": settings.fps,
-            "model": model.name(),
+            "model": card.name,
             "frames": frames,
             "clips": clips(&plan),
             "plan": plan,
@@ -31,7 +32,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
         track.rate,
         output::count(u64::from(track.channels), "channel")
     );
-    say!("model {}, {} frames a second, {}", model.name(), settings.fps, output::count(frames, "frame"));
+    say!("model {}, {} frames a second, {}", card.name, settings.fps, output::count(frames, "frame"));
     say!(
         "{} in {}, {} in {}, then the film",
         output::count(clips(&plan), "clip"),

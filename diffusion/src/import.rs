@@ -10,10 +10,13 @@ use std::{
 use safetensors::tensor::{Metadata, TensorInfo};
 use shared::{Error, Result, digest::Digest, ports::Control};
 
-use crate::pack::{
-    MANIFEST,
-    hallo::{FileEntry, HalloManifest, HalloPack, PackFile, Role},
-    weights::Weights,
+use crate::{
+    hallo,
+    pack::{
+        MANIFEST,
+        hallo::{FileEntry, HalloManifest, HalloPack, PackFile, Role},
+        weights::Weights,
+    },
 };
 
 /// How far an import is, in bytes.
@@ -30,7 +33,7 @@ pub struct ImportProgress {
 /// `progress` is called after each tensor.
 ///
 /// # Errors
-/// When the layout is not whole, `to` exists, the disk is full, or `progress` asks to stop; nothing is left in `to` then.
+/// When the layout is not whole or no network can be built of it, `to` exists, the disk is full, or `progress` asks to stop; nothing is left in `to` then.
 pub fn import(
     from: &Path,
     to: &Path,
@@ -45,17 +48,23 @@ pub fn import(
         let what = format!("{} exists already", to.display());
         return Err(Error::order(what).mend("remove it, or give another directory with -o"));
     }
-    // All are opened first, so that a damaged file is found before anything is written.
-    let weights = [(Role::Network, pack.network()?), (Role::Vae, pack.vae()?), (Role::Speech, pack.speech()?)];
+    // All are opened first, so that a damaged file or a tensor that does not fit is found before anything is written.
+    let (net, vae, speech) = (pack.network()?, pack.vae()?, pack.speech()?);
+    hallo::fits(&pack.config, &net, &vae, &speech)?;
+    let weights = [
+        (Role::Network, "network.safetensors", net),
+        (Role::Vae, "vae.safetensors", vae),
+        (Role::Speech, "wav2vec.safetensors", speech),
+    ];
     let models: Vec<&PackFile> = pack.files.iter().filter(|file| !file.role.is_needed()).collect();
     let copied: u64 = models.iter().map(|file| fs::metadata(&file.path).map_or(0, |data| data.len())).sum();
-    let total = weights.iter().map(|(_, weights)| weights.bytes()).sum::<u64>() + copied;
+    let total = weights.iter().map(|(_, _, weights)| weights.bytes()).sum::<u64>() + copied;
     let scratch = Scratch::beside(to)?;
     let mut meter = Meter { done: 0, total, progress };
     let mut files = Vec::new();
-    for (role, weights) in &weights {
-        let sha256 = write_tensors(weights, &scratch.0.join(file_name(*role)), &mut meter)?;
-        files.push(entry(pack.need(*role)?, file_name(*role).into(), sha256));
+    for (role, name, weights) in &weights {
+        let sha256 = write_tensors(weights, &scratch.0.join(name), &mut meter)?;
+        files.push(entry(pack.need(*role)?, (*name).into(), sha256));
     }
     for file in models {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -73,17 +82,6 @@ pub fn import(
     fs::write(&file, text).map_err(|e| unwritable(&file, e))?;
     scratch.move_to(to)?;
     Ok(manifest)
-}
-
-/// What the pack's own files are called.
-fn file_name(role: Role) -> &'static str {
-    match role {
-        Role::Network => "network.safetensors",
-        Role::Vae => "vae.safetensors",
-        Role::Speech => "wav2vec.safetensors",
-        Role::Detector => "detector.onnx",
-        Role::FaceEmbedding => "face_embedding.onnx",
-    }
 }
 
 fn entry(file: &PackFile, name: String, sha256: String) -> FileEntry {
@@ -243,7 +241,10 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the pack");
         let (old, new) = (HalloPack::open(&hallo_dir()).unwrap(), HalloPack::open(&to).unwrap());
         assert_eq!(new.config, old.config);
-        assert_eq!((new.about.name.as_str(), new.about.licence.as_str()), ("photo", "MIT AND Apache-2.0"));
+        assert_eq!(
+            (new.about.name.as_str(), new.about.licence.as_str()),
+            ("photo", "MIT AND Apache-2.0 AND CreativeML-OpenRAIL-M")
+        );
         assert_eq!(manifest.files.len(), 3);
         for (old, new) in [
             (old.network().unwrap(), new.network().unwrap()),

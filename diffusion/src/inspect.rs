@@ -10,6 +10,7 @@ use shared::{Result, ports::model::Model as _};
 
 use crate::{
     find::{AnyPack, Found, directories, find},
+    hallo,
     pack::{
         Pack, WEIGHTS,
         hallo::{HalloPack, PackFile},
@@ -131,7 +132,7 @@ pub fn packs(search: &[PathBuf]) -> Vec<PackSummary> {
 /// Reads and checks all files of a pack.
 ///
 /// # Errors
-/// When there is no such pack, or one of its files is missing or altered.
+/// When there is no such pack, one of its files is missing or altered, or a tensor does not fit its sizes.
 pub fn inspect(name_or_dir: &str, search: &[PathBuf]) -> Result<PackReport> {
     match find(name_or_dir, search)? {
         Found::TestPattern => Ok(pattern_report()),
@@ -168,8 +169,10 @@ fn emo_report(pack: &Pack) -> Result<PackReport> {
 
 fn hallo_report(pack: &HalloPack) -> Result<PackReport> {
     let (mut all, mut parts) = (Vec::new(), Vec::new());
-    for (weights, part) in [(pack.network()?, ""), (pack.vae()?, "vae"), (pack.speech()?, "wav2vec")] {
-        let (tensors, found) = tensors(&weights, part);
+    let (net, vae, speech) = (pack.network()?, pack.vae()?, pack.speech()?);
+    hallo::fits(&pack.config, &net, &vae, &speech)?;
+    for (weights, part) in [(&net, ""), (&vae, "vae"), (&speech, "wav2vec")] {
+        let (tensors, found) = tensors(weights, part);
         all.extend(tensors);
         parts.extend(found);
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 pub mod binary;
 pub mod farm;
+pub mod hub;
 pub mod inputs;
 pub mod kept;
 
@@ -13,6 +14,22 @@ pub mod kept;
 /// Never: this crate lies one level below the root.
 pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the tests crate lies inside the workspace")
+}
+
+/// Copies a directory with everything in it.
+///
+/// # Panics
+/// When a file cannot be copied.
+pub fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("the directory can be made");
+    for entry in std::fs::read_dir(from).expect("the directory can be read").flatten() {
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            std::fs::copy(entry.path(), to).expect("the file can be copied");
+        }
+    }
 }
 
 /// All files below `dir` that end in `extension`, sorted; build output and hidden directories left out. What goes away

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use shared::{Picture, digest::sha256};
+use shared::digest::sha256;
 use tests::{binary::House, inputs};
 
 /// The demo pack with the drawn faces' detector beside its weights and in its manifest.
@@ -16,33 +16,6 @@ fn pack_with_detector(to: &Path) {
     let manifest = manifest.replacen("[checksums]\n", &format!("[checksums]\n\"yunet.onnx\" = \"{sum}\"\n"), 1);
     assert!(manifest.contains("yunet.onnx"));
     std::fs::write(to.join("model.toml"), manifest).unwrap();
-}
-
-/// White discs on black, with coloured eyes, nose and corners of the mouth, as the detector knows them: middle and radius of each.
-fn drawn(width: u32, height: u32, faces: &[[f64; 3]]) -> Picture {
-    const MARKS: [([f64; 2], [u8; 3]); 5] = [
-        ([-0.4, -0.3], [255, 0, 0]),
-        ([0.4, -0.3], [0, 255, 0]),
-        ([0.0, 0.1], [0, 0, 255]),
-        ([-0.3, 0.5], [255, 255, 0]),
-        ([0.3, 0.5], [255, 0, 255]),
-    ];
-    let mut picture = Picture::black(width, height);
-    let mut disc = |x: f64, y: f64, radius: f64, colour: [u8; 3]| {
-        for (i, pixel) in picture.data_mut().as_chunks_mut::<3>().0.iter_mut().enumerate() {
-            let (px, py) = ((i as u32 % width) as f64, (i as u32 / width) as f64);
-            if (px - x).hypot(py - y) <= radius {
-                *pixel = colour;
-            }
-        }
-    };
-    for [x, y, radius] in faces {
-        disc(*x, *y, *radius, [255; 3]);
-        for ([u, v], colour) in MARKS {
-            disc(x + u * radius, y + v * radius, 0.12 * radius, colour);
-        }
-    }
-    picture
 }
 
 fn house() -> House {
@@ -69,7 +42,7 @@ fn numbers(face: &serde_json::Value) -> [i64; 4] {
 #[test]
 fn the_largest_face_is_taken_and_the_others_are_named() {
     let house = house();
-    inputs::png(&house.path("faces.png"), &drawn(640, 480, &[[150.0, 160.0, 60.0], [450.0, 300.0, 100.0]]));
+    inputs::png(&house.path("faces.png"), &inputs::faces(640, 480, &[[150.0, 160.0, 60.0], [450.0, 300.0, 100.0]]));
     let document = house.json(&render("./seeing", &["--json"]));
     let [x, y, w, h] = numbers(&document["face"]);
     assert!((x - 350).abs() < 12 && (y - 200).abs() < 12 && (w - 200).abs() < 24 && (h - 200).abs() < 24, "{document}");
@@ -89,7 +62,7 @@ fn the_largest_face_is_taken_and_the_others_are_named() {
 #[test]
 fn a_picture_without_a_face_is_refused_before_anything_is_queued() {
     let house = house();
-    inputs::png(&house.path("faces.png"), &drawn(300, 200, &[]));
+    inputs::png(&house.path("faces.png"), &inputs::faces(300, 200, &[]));
     let output = house.run(&render("./seeing", &[]));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{text}");
@@ -103,7 +76,7 @@ fn a_picture_without_a_face_is_refused_before_anything_is_queued() {
 #[test]
 fn without_a_detector_the_command_says_what_it_takes_for_the_face() {
     let house = house();
-    inputs::png(&house.path("faces.png"), &drawn(300, 200, &[[150.0, 100.0, 60.0]]));
+    inputs::png(&house.path("faces.png"), &inputs::faces(300, 200, &[[150.0, 100.0, 60.0]]));
     let output = house.run(&render("demo", &[]));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success() && text.contains("no face detector") && text.contains("--face"), "{text}");
@@ -115,7 +88,7 @@ fn without_a_detector_the_command_says_what_it_takes_for_the_face() {
 #[test]
 fn a_detector_that_was_altered_is_refused_by_name() {
     let house = house();
-    inputs::png(&house.path("faces.png"), &drawn(300, 200, &[[150.0, 100.0, 60.0]]));
+    inputs::png(&house.path("faces.png"), &inputs::faces(300, 200, &[[150.0, 100.0, 60.0]]));
     let file = house.path("seeing/yunet.onnx");
     let mut bytes = std::fs::read(&file).unwrap();
     bytes[3000] ^= 1;

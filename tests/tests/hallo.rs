@@ -1,6 +1,10 @@
 //! Whole renders and the verbs on packs with the published Hallo network at toy width.
 
-use std::{path::PathBuf, process::Child, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    process::Child,
+    time::Duration,
+};
 
 use tests::{binary::House, inputs, kept};
 
@@ -105,6 +109,76 @@ fn settings_are_honoured_or_refused() {
     refused(&pack, &["--head-speed", "0.5"], "has nothing that --head-speed could set");
     refused("demo", &["--lip-weight", "0.5"], "has nothing that --lip-weight could set");
     refused("test-pattern", &["--reference", "corrected"], "has nothing that --reference could set");
+}
+
+/// The toy weights with a detector and a recogniser, and a drawn face that they know.
+fn seeing() -> House {
+    let (house, from) = (House::new(), tests::root().join("diffusion/tests/face"));
+    tests::copy(Path::new(&pack()), &house.path("seeing"));
+    let models = house.path("seeing/pretrained_models/face_analysis/models");
+    std::fs::create_dir_all(&models).unwrap();
+    std::fs::copy(from.join("yunet.onnx"), models.join("face_detection_yunet_2023mar.onnx")).unwrap();
+    std::fs::copy(from.join("arcface.onnx"), models.join("glintr100.onnx")).unwrap();
+    inputs::png(&house.path("portrait.png"), &inputs::faces(320, 320, &[[160.0, 150.0, 80.0]]));
+    inputs::tone(&house.path("tone.wav"), 0.24, 16_000);
+    house
+}
+
+#[test]
+fn what_is_known_of_the_face_shapes_the_film() {
+    let house = seeing();
+    let latents = |more: &[&str]| {
+        let document = house.json(&arguments("./seeing", "film.mp4", more));
+        let dir = PathBuf::from(document["kept"].as_str().unwrap());
+        let found = kept::latents(&dir);
+        std::fs::remove_dir_all(dir).unwrap();
+        (found, document["face"].clone())
+    };
+    let (plain, face) = latents(&[]);
+    let [x, y, w, h] = ["x", "y", "w", "h"].map(|edge| face[edge].as_i64().unwrap());
+    assert!((x - 80).abs() < 10 && (y - 70).abs() < 10 && (w - 160).abs() < 20 && (h - 160).abs() < 20, "{face}");
+    let changes = [
+        ["--reference", "corrected"],
+        ["--face", "100,90,120,120"],
+        ["--mask-face", "90,80,100,140"],
+        ["--mask-lip", "140,180,40,30"],
+        ["--face-expand", "1.6"],
+    ];
+    let mut films = vec![plain];
+    for more in &changes {
+        let (film, _) = latents(more);
+        assert!(!films.contains(&film), "{more:?} changes nothing, or no more than another");
+        films.push(film);
+    }
+    // The embedding alone: the same face, which nobody recognises.
+    std::fs::remove_file(house.path("seeing/pretrained_models/face_analysis/models/glintr100.onnx")).unwrap();
+    assert!(!films.contains(&latents(&[]).0), "the face embedding changes nothing");
+}
+
+#[test]
+fn the_networks_picture_has_the_size_that_the_pack_says() {
+    let house = house();
+    inputs::tone(&house.path("tone.wav"), 0.24, 16_000);
+    tests::copy(Path::new(&pack()), &house.path("sized"));
+    let file = house.path("sized/network.json");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let mut bytes = Vec::new();
+    for size in [64, 192] {
+        std::fs::write(&file, text.replace("\"image_size\": 128", &format!("\"image_size\": {size}"))).unwrap();
+        let document = house.json(&arguments("./sized", "film.mp4", &[]));
+        let info = media::probe::film(&house.path("film.mp4")).unwrap();
+        assert_eq!((info.width, info.frames), (size, 6));
+        let dir = PathBuf::from(document["kept"].as_str().unwrap());
+        bytes.extend(kept::latents(&dir).values().map(Vec::len));
+    }
+    // Six frames of 4 channels in half or single precision, an eighth of the edge along each side, and a header.
+    assert_eq!(bytes.len(), 2);
+    let (small, large) = (6 * 4 * 8 * 8, 6 * 4 * 24 * 24);
+    assert!(bytes[0] >= 2 * small && bytes[1] >= bytes[0] + 2 * (large - small), "{bytes:?}");
+    std::fs::write(&file, text.replace("\"image_size\": 128", "\"image_size\": 100")).unwrap();
+    let output = house.run(&arguments("./sized", "film.mp4", &[]));
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("not a multiple of 64"));
 }
 
 #[test]

@@ -77,6 +77,7 @@ pub(crate) struct VerifyArgs {
 #[command(after_help = "\
 Examples:
   emofarm model pull hallo
+  emofarm model pull hallo --without-face-models
   HF_ENDPOINT=https://mirror.example emofarm model pull hallo2 --accept-licence
 
 HF_ENDPOINT, HF_TOKEN, HF_HOME, HF_HUB_CACHE and HF_HUB_OFFLINE are honoured. A pull that was interrupted goes on when the
@@ -87,6 +88,9 @@ pub(crate) struct PullArgs {
     /// Accept the licences that are shown, for scripts.
     #[arg(long)]
     pub(crate) accept_licence: bool,
+    /// Leave out the two face models, which are for non-commercial research only.
+    #[arg(long)]
+    pub(crate) without_face_models: bool,
     /// Put the release here [default: its name below the data directory's models].
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) output: Option<PathBuf>,

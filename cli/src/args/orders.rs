@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use shared::{FaceBox, Fps, Name, Priority};
 
-use super::numbers::{face_expand, film_size, parse, scale};
+use super::{
+    numbers::{face_expand, film_size, parse, scale},
+    render::{Handoff, Reading},
+};
 
 /// Arguments of `submit`.
 #[derive(Debug, Args)]
@@ -80,6 +83,21 @@ pub(crate) struct LookArgs {
     /// Head rotation in degrees per frame [default: the model's].
     #[arg(long, value_name = "DEGREES", value_parser = scale)]
     pub(crate) head_speed: Option<f32>,
+    /// Which reference features each frame reads (Hallo) [default: published].
+    #[arg(long, value_name = "READING")]
+    pub(crate) reference: Option<Reading>,
+    /// How motion frames go from clip to clip (Hallo) [default: pixels].
+    #[arg(long, value_name = "WAY")]
+    pub(crate) handoff: Option<Handoff>,
+    /// Strength of the audio branch of the whole picture, head pose (Hallo) [default: the model's].
+    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
+    pub(crate) pose_weight: Option<f32>,
+    /// Strength of the audio branch of the face, expression (Hallo) [default: the model's].
+    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
+    pub(crate) face_weight: Option<f32>,
+    /// Strength of the audio branch of the lips (Hallo) [default: the model's].
+    #[arg(long, value_name = "STRENGTH", value_parser = scale)]
+    pub(crate) lip_weight: Option<f32>,
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
@@ -126,8 +144,8 @@ Examples:
   emofarm batch dailies.jsonl --jobs 20 --report dailies.json --label show=orbit
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
-guidance, head_speed, face, mask_face, mask_lip, face_expand, size, priority, pool, gpu_memory, most_at_once, external_id, consent, consent_reference,
-and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
+guidance, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face, mask_face, mask_lip, face_expand, size,
+priority, pool, gpu_memory, most_at_once, external_id, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
 
 A batch that was interrupted goes on when the same command is given again: finished films stay, running jobs are followed, failed
 ones are tried again. Exit code 1 when any row failed.")]

@@ -109,8 +109,9 @@ pub(crate) struct ShapeArgs {
     pub(crate) data_dir: Option<PathBuf>,
 }
 
-/// Which reference features each frame reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+/// Which reference features each frame reads; on the wire by the same words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Reading {
     /// As the published program does.
     Published,
@@ -127,8 +128,9 @@ impl From<Reading> for shared::job::ReferenceReading {
     }
 }
 
-/// How motion frames go from clip to clip.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+/// How motion frames go from clip to clip; on the wire by the same words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Handoff {
     /// Decoded to pixels and encoded again, as the published program does.
     Pixels,

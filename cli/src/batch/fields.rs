@@ -2,6 +2,7 @@
 
 use std::str::FromStr;
 
+use clap::ValueEnum;
 use shared::{Error, Result};
 
 use super::table::Cells;
@@ -43,6 +44,11 @@ impl Fields {
             steps: self.within("steps", 1..=1000)?,
             guidance: self.read("guidance", scale)?,
             head_speed: self.read("head_speed", scale)?,
+            reference: self.read("reference", choice)?,
+            handoff: self.read("handoff", choice)?,
+            pose_weight: self.read("pose_weight", scale)?,
+            face_weight: self.read("face_weight", scale)?,
+            lip_weight: self.read("lip_weight", scale)?,
             size: self.read("size", film_size)?,
         })
     }
@@ -115,9 +121,19 @@ impl Fields {
     }
 }
 
+/// One of the words that a flag takes.
+fn choice<T: ValueEnum>(text: &str) -> std::result::Result<T, String> {
+    T::from_str(text, false).map_err(|_| {
+        let known = T::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+        let known: Vec<String> = known.map(|value| value.get_name().to_owned()).collect();
+        format!("give {}", known.join(" or "))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::args::render::{Handoff, Reading};
 
     fn fields(cells: &[(&str, &str)]) -> Fields {
         Fields::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), (*cell).to_owned())).collect())
@@ -131,6 +147,11 @@ mod tests {
             ("face", "1,2,3,4"),
             ("guidance", "1.5"),
             ("size", "512"),
+            ("reference", "corrected"),
+            ("handoff", "latents"),
+            ("pose_weight", "0.5"),
+            ("face_weight", "2"),
+            ("lip_weight", "0"),
             ("priority", "urgent"),
             ("label.show", "orbit"),
             ("consent", "recorded"),
@@ -139,17 +160,29 @@ mod tests {
         let (look, terms) = (row.look().unwrap(), row.terms(&[("day".into(), "3".into())]).unwrap());
         row.end().unwrap();
         assert_eq!((look.fps.unwrap().to_string().as_str(), look.seed, look.size), ("30000/1001", Some(7), Some(512)));
+        assert_eq!((look.reference, look.handoff), (Some(Reading::Corrected), Some(Handoff::Latents)));
+        assert_eq!([look.pose_weight, look.face_weight, look.lip_weight], [Some(0.5), Some(2.0), Some(0.0)]);
         assert_eq!((terms.priority.unwrap().number(), terms.labels.len()), (100, 2));
     }
 
     #[test]
     fn values_and_columns_that_cannot_be_used_are_named() {
-        let wrong =
-            [("fps", "0"), ("seed", "-1"), ("face", "1,2"), ("steps", "1001"), ("guidance", "nan"), ("size", "513")];
+        let wrong = [
+            ("fps", "0"),
+            ("seed", "-1"),
+            ("face", "1,2"),
+            ("steps", "1001"),
+            ("guidance", "nan"),
+            ("size", "513"),
+            ("reference", "plain"),
+            ("lip_weight", "-1"),
+        ];
         for (name, cell) in wrong {
             let error = fields(&[(name, cell)]).look().unwrap_err();
             assert!(error.to_string().contains(name) && error.mending().is_some(), "{error}");
         }
+        let error = fields(&[("handoff", "wire")]).look().unwrap_err();
+        assert_eq!(error.mending(), Some("give pixels or latents"));
         for (name, cell) in [("priority", "soon"), ("pool", "A b"), ("most_at_once", "0"), ("consent", "yes")] {
             let error = fields(&[(name, cell)]).terms(&[]).unwrap_err();
             assert!(error.to_string().contains(name), "{error}");

@@ -8,7 +8,10 @@ use shared::{
     terms::{Consent, ConsentKind, Webhook},
 };
 
-use crate::args::orders::{LookArgs, TermsArgs};
+use crate::args::{
+    orders::{LookArgs, TermsArgs},
+    render::{Handoff, Reading},
+};
 
 /// An order without its files.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -64,6 +67,16 @@ struct Look {
     #[serde(skip_serializing_if = "Option::is_none")]
     head_speed: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Reading>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    handoff: Option<Handoff>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pose_weight: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    face_weight: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lip_weight: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     face: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
@@ -93,6 +106,11 @@ impl OrderBody {
             steps: look.steps,
             guidance: look.guidance,
             head_speed: look.head_speed,
+            reference: look.reference,
+            handoff: look.handoff,
+            pose_weight: look.pose_weight,
+            face_weight: look.face_weight,
+            lip_weight: look.lip_weight,
             face: look.face.map(corners),
             size: look.size,
             mask_face: look.mask_face.map(corners),
@@ -167,6 +185,23 @@ mod tests {
         assert_eq!(order["settings"], serde_json::json!({ "face": "1,2,3,4", "size": 512 }));
         assert_eq!((&order["priority"], &order["labels"]["show"]), (&75.into(), &"orbit".into()));
         assert!(order.get("model").is_none() && order.get("webhook").is_none());
+    }
+
+    #[test]
+    fn what_only_hallo_has_is_sent_by_the_words_of_the_api() {
+        let look = LookArgs {
+            reference: Some(Reading::Corrected),
+            handoff: Some(Handoff::Latents),
+            pose_weight: Some(0.5),
+            face_weight: Some(2.0),
+            lip_weight: Some(0.0),
+            ..LookArgs::default()
+        };
+        let order = OrderBody::new(&look, &TermsArgs::default(), None).unwrap().json().unwrap();
+        let settings = serde_json::json!({
+            "reference": "corrected", "handoff": "latents", "pose_weight": 0.5, "face_weight": 2.0, "lip_weight": 0.0
+        });
+        assert_eq!(order["settings"], settings);
     }
 
     #[test]

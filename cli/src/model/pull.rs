@@ -13,8 +13,9 @@ pub(super) fn run(args: &PullArgs, settings: &Settings, json: bool) -> Result<u8
         let known: Vec<&str> = hub::releases().iter().map(|release| release.name).collect();
         Error::order(format!("there is no release \"{}\"", args.release)).mend(format!("choose {}", known.join(" or ")))
     })?;
+    let release = if args.without_face_models { release.without_face_models() } else { *release };
     let to = args.output.clone().unwrap_or_else(|| settings.packs_dir().join(release.name));
-    accept(release, args.accept_licence)?;
+    accept(&release, args.accept_licence)?;
     let meter = Meter::new(json);
     let show = |progress: PullProgress<'_>| meter.show(progress.file, progress.done, progress.total);
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -26,7 +27,7 @@ pub(super) fn run(args: &PullArgs, settings: &Settings, json: bool) -> Result<u8
     let pulled = runtime.block_on(async {
         let cancel = crate::interrupt::token()?;
         tokio::select! {
-            pulled = hub::pull(release, &to, &hub_settings, &show) => pulled,
+            pulled = hub::pull(&release, &to, &hub_settings, &show) => pulled,
             // What came until now is kept; the next run goes on from there.
             () = cancel.cancelled() => Err(Error::stopped()),
         }

@@ -88,7 +88,7 @@ pub(crate) fn sampling(manifest: &Manifest, settings: &Settings) -> Result<Sampl
 pub(crate) fn faces(pack: &Pack) -> Result<FaceAnalysis> {
     let names = pack.manifest.checksums.keys().map(String::as_str);
     let FaceFiles { detector, .. } = FaceFiles::listed(&pack.dir, names);
-    if let Some(name) = detector.as_ref().and_then(|(_, path)| path.file_name()?.to_str()) {
+    if let Some(name) = detector.as_ref().and_then(|path| path.file_name()?.to_str()) {
         pack.check(name)?;
     }
     FaceAnalysis::open(&FaceFiles { detector, recogniser: None })

@@ -22,7 +22,7 @@ impl FaceAnalysis {
     /// # Errors
     /// When the detector's file cannot be used.
     pub fn open(files: &FaceFiles) -> Result<Self> {
-        let detector = files.detector.as_ref().map(|(form, path)| Detector::load(*form, path)).transpose()?;
+        let detector = files.detector.as_deref().map(Detector::load).transpose()?;
         Ok(Self { detector, recogniser: files.recogniser.clone() })
     }
 

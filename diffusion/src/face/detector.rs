@@ -8,7 +8,6 @@ use shared::{
 };
 
 use super::{
-    DetectorForm,
     letterbox::Letterbox,
     onnx::{Onnx, Output},
     scrfd,
@@ -16,9 +15,34 @@ use super::{
     yunet,
 };
 
+/// Whose outputs a detector's file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// SCRFD of `InsightFace`.
+    Scrfd,
+    /// `YuNet` of OpenCV's model zoo.
+    Yunet,
+}
+
+impl Form {
+    /// The form of a file, whatever its name: SCRFD with key points has three outputs for each of three strides, `YuNet` four.
+    ///
+    /// # Errors
+    /// When it has another number of outputs.
+    fn of(onnx: &Onnx) -> Result<Self> {
+        match onnx.outputs() {
+            9 => Ok(Self::Scrfd),
+            12 => Ok(Self::Yunet),
+            count => {
+                Err(onnx.refuse(&format!("has {count} outputs where SCRFD with key points has nine, and YuNet twelve")))
+            }
+        }
+    }
+}
+
 /// A detector's network, in memory (17 MB for the largest of the known ones).
 pub(super) struct Detector {
-    form: DetectorForm,
+    form: Form,
     onnx: Onnx,
     edge: usize,
 }
@@ -28,8 +52,9 @@ impl Detector {
     ///
     /// # Errors
     /// When it cannot be used.
-    pub(super) fn load(form: DetectorForm, path: &Path) -> Result<Self> {
+    pub(super) fn load(path: &Path) -> Result<Self> {
         let onnx = Onnx::load(path)?;
+        let form = Form::of(&onnx)?;
         let edge = onnx.edge()?.unwrap_or(scrfd::EDGE);
         Ok(Self { form, onnx, edge })
     }
@@ -41,11 +66,11 @@ impl Detector {
     pub(super) fn find(&self, picture: &Picture) -> Result<Vec<FaceFinding>> {
         let boxed = Letterbox::new(picture, self.edge);
         let candidates = match self.form {
-            DetectorForm::Scrfd => {
+            Form::Scrfd => {
                 let outputs = self.onnx.run(&boxed.planes([0, 1, 2], |x| (x - 127.5) / 128.0), self.edge)?;
                 suppressed(self.scrfd(&outputs)?, scrfd::MOST_OVERLAP, 1.0)
             }
-            DetectorForm::Yunet => {
+            Form::Yunet => {
                 let outputs = self.onnx.run(&boxed.planes([2, 1, 0], |x| x), self.edge)?;
                 suppressed(self.yunet(&outputs)?, yunet::MOST_OVERLAP, 0.0)
             }

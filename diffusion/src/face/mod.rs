@@ -19,6 +19,6 @@ mod suppress;
 pub mod yunet;
 
 pub use analysis::FaceAnalysis;
-pub use files::{DetectorForm, FaceFiles};
+pub use files::FaceFiles;
 pub use masks::{MaskLevel, RegionMasks, face_region};
 pub use regions::Regions;

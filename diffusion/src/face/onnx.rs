@@ -47,6 +47,11 @@ impl Onnx {
         Ok(Self { file, model })
     }
 
+    /// How many outputs it has.
+    pub(super) fn outputs(&self) -> usize {
+        self.model.output_ids().len()
+    }
+
     /// The edge of the square picture that it takes, `[n, 3, edge, edge]`; nothing when it takes any size.
     ///
     /// # Errors

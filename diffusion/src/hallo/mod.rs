@@ -26,7 +26,7 @@ mod verify;
 
 pub(crate) use flops::flops;
 pub use flops::{FlopPart, FlopReport};
-pub(crate) use model::{HalloModel, card, faces, manner};
+pub(crate) use model::{HalloModel, card, faces, fits, manner};
 pub(crate) use motion::dead;
 pub(crate) use verify::verify;
 pub use verify::{VerifyOptions, VerifyReport, VerifyRow};

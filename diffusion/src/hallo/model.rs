@@ -19,7 +19,10 @@ use super::{
 use crate::{
     face::{FaceAnalysis, FaceFiles, MaskLevel, RegionMasks, face_region},
     latents,
-    pack::hallo::{Branches, HalloConfig, HalloPack, Role},
+    pack::{
+        hallo::{Branches, HalloConfig, HalloPack, PackFile, Role},
+        weights::Weights,
+    },
     sampler::{Sampling, failed},
     wav2vec::{SpeechListener, Wav2Vec},
 };
@@ -36,6 +39,7 @@ pub(crate) struct HalloModel {
     network: Arc<Network>,
     speech: Arc<Wav2Vec>,
     faces: FaceAnalysis,
+    recogniser: Option<PackFile>,
 }
 
 impl HalloModel {
@@ -50,6 +54,7 @@ impl HalloModel {
             network: Arc::new(Network::load(&pack.config, pack.network()?, pack.vae()?)?),
             speech: Arc::new(Wav2Vec::load(pack.speech()?, &pack.config.wav2vec)?),
             faces: faces(pack)?,
+            recogniser: pack.file(Role::FaceEmbedding).cloned(),
             config: Arc::new(pack.config.clone()),
         })
     }
@@ -64,6 +69,8 @@ impl HalloModel {
         let levels: Vec<[&[f32]; 3]> = masks.levels.iter().map(MaskLevel::branches).collect();
         // The published program's mask has three equal channels.
         let region = face_region(portrait, settings).into_iter().flat_map(|inside| [inside; 3]).collect();
+        // It is read here and nowhere else, once a job.
+        self.recogniser.as_ref().map_or(Ok(()), PackFile::check)?;
         let embedding = self.faces.embedding(portrait)?;
         let masks = Masks::new(&levels)?;
         let make = || {
@@ -119,15 +126,23 @@ pub(crate) fn card(pack: &HalloPack) -> Result<PackCard> {
     Ok(PackCard { name: pack.about.name.clone(), digest: pack.digest()?, shape: shape(&pack.config) })
 }
 
+/// Whether the network that `config` describes can be built from the tensors of these files; none of their numbers is read.
+///
+/// # Errors
+/// Names a tensor that is missing, has another shape or precision, or belongs to no part of the network.
+pub(crate) fn fits(config: &HalloConfig, net: &Weights, vae: &Weights, speech: &Weights) -> Result<()> {
+    Network::load(config, net.outline(), vae.outline())?;
+    Wav2Vec::load(speech.outline(), &config.wav2vec).map(drop)
+}
+
 /// What `pack` brings for faces; its network is not read.
 ///
 /// # Errors
-/// When the detector's file was altered or cannot be used.
+/// When the detector's file was altered, or cannot be used.
 pub(crate) fn faces(pack: &HalloPack) -> Result<FaceAnalysis> {
-    if let Some(detector) = pack.file(Role::Detector) {
-        detector.check()?;
-    }
-    FaceAnalysis::open(&files(pack))
+    let path = |role| pack.file(role).map(|file| file.path.clone());
+    pack.file(Role::Detector).map_or(Ok(()), PackFile::check)?;
+    FaceAnalysis::open(&FaceFiles { detector: path(Role::Detector), recogniser: path(Role::FaceEmbedding) })
 }
 
 /// The sizes of the network of `config`.
@@ -141,12 +156,6 @@ fn shape(config: &HalloConfig) -> ModelShape {
         image_size: config.picture.size as u32,
         latent: [config.vae.latent_channels, size, size],
     }
-}
-
-/// The files of `pack` that are for faces.
-fn files(pack: &HalloPack) -> FaceFiles {
-    let names = pack.files.iter().filter_map(|file| file.path.strip_prefix(&pack.dir).ok()?.to_str());
-    FaceFiles::listed(&pack.dir, names)
 }
 
 impl Model for HalloModel {

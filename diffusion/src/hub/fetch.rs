@@ -8,18 +8,22 @@ use std::{
 };
 
 use futures_util::StreamExt as _;
-use shared::{Error, Result, digest::Digest, error::Cause};
+use shared::{Error, Result, error::Cause};
 
 use super::{
     ReleaseFile,
     cache::{Cache, unusable},
     remote::{About, Remote},
+    sums::{Kind, Sum},
 };
 
 /// Pause before the second try; each further one is twice as long.
 const PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// Longest file that is taken without a digest: a configuration, whose every key is checked when it is read.
+const LONGEST_UNKNOWN: u64 = 1 << 20;
 
 /// How far a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,9 +45,16 @@ pub(super) async fn fetch(
     progress: &(dyn Fn(PullProgress<'_>) + Sync),
 ) -> Result<std::path::PathBuf> {
     let about = patiently(attempts, || remote.about(file.path)).await?;
+    let kind = Kind::of(&about.etag);
+    if kind.is_none() && about.bytes > LONGEST_UNKNOWN {
+        let what = format!("the hub states no digest of {}, {} bytes, only \"{}\"", file.path, about.bytes, about.etag);
+        return Err(
+            Error::order(what).mend("whether it comes whole could not be told; let HF_ENDPOINT name another hub")
+        );
+    }
     let [blob, incomplete] = cache.blob(&about.etag)?;
     if !blob.is_file() {
-        let mut part = Part::open(&incomplete, about.bytes)?;
+        let mut part = Part::open(&incomplete, kind, about.bytes)?;
         let (mut left, mut pause) = (attempts.max(1), PAUSE);
         while part.done < about.bytes {
             let before = part.done;
@@ -58,7 +69,7 @@ pub(super) async fn fetch(
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
-        part.finish(file.path, &about, &blob)?;
+        part.finish(file.path, &about.etag, &blob)?;
     }
     progress(PullProgress { file: file.path, done: about.bytes, total: about.bytes });
     cache.point(file.path, &about.commit, &about.etag)
@@ -109,32 +120,36 @@ async fn go_on(
 struct Part {
     path: std::path::PathBuf,
     file: File,
-    digest: Digest,
+    kind: Option<Kind>,
+    bytes: u64,
+    sum: Option<Sum>,
     done: u64,
 }
 
 impl Part {
-    /// Takes up what an earlier run left. Nobody else may write to it meanwhile.
-    fn open(path: &Path, most: u64) -> Result<Self> {
+    /// Takes up what an earlier run left of a file of `bytes` bytes with a digest of `kind`. Nobody else may write to it meanwhile.
+    fn open(path: &Path, kind: Option<Kind>, bytes: u64) -> Result<Self> {
         let failed = |e| unusable(path, e);
         let options = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
         let mut file = options.map_err(failed)?;
         file.try_lock().map_err(|_| {
             Error::order(format!("{} is being fetched by another process", path.display())).mend("wait for it")
         })?;
-        let (mut digest, mut done) = (Digest::new(), 0);
+        let (mut sum, mut done) = (kind.map(|kind| Sum::new(kind, bytes)), 0);
         let mut piece = vec![0; 1 << 18];
         loop {
             match file.read(&mut piece).map_err(failed)? {
                 0 => break,
                 count => {
-                    digest.update(&piece[..count]);
+                    if let Some(sum) = &mut sum {
+                        sum.update(&piece[..count]);
+                    }
                     done += count as u64;
                 }
             }
         }
-        let mut part = Self { path: path.to_owned(), file, digest, done };
-        if part.done > most {
+        let mut part = Self { path: path.to_owned(), file, kind, bytes, sum, done };
+        if part.done > bytes {
             part.restart()?;
         }
         Ok(part)
@@ -142,7 +157,9 @@ impl Part {
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.file.write_all(bytes).map_err(|e| unusable(&self.path, e))?;
-        self.digest.update(bytes);
+        if let Some(sum) = &mut self.sum {
+            sum.update(bytes);
+        }
         self.done += bytes.len() as u64;
         Ok(())
     }
@@ -151,18 +168,18 @@ impl Part {
         let failed = |e| unusable(&self.path, e);
         self.file.set_len(0).map_err(failed)?;
         self.file.seek(SeekFrom::Start(0)).map_err(failed)?;
-        (self.digest, self.done) = (Digest::new(), 0);
+        (self.sum, self.done) = (self.kind.map(|kind| Sum::new(kind, self.bytes)), 0);
         Ok(())
     }
 
     /// Gives the file its name in the cache, once its digest is the hub's.
-    fn finish(self, name: &str, about: &About, blob: &Path) -> Result<()> {
+    fn finish(self, name: &str, expected: &str, blob: &Path) -> Result<()> {
         let failed = |e| unusable(&self.path, e);
-        let found = self.digest.hex();
-        if let Some(expected) = about.sha256().filter(|expected| *expected != found) {
+        let found = self.sum.as_ref().map(Sum::hex);
+        if let (Some(kind), Some(found)) = (self.kind, found.filter(|found| found != expected)) {
             // What is wrong somewhere is of no use to the next try.
             fs::remove_file(&self.path).map_err(failed)?;
-            let what = format!("{name} came with the SHA-256 {found}, the hub says {expected}");
+            let what = format!("{name} came with the {} {found}, the hub says {expected}", kind.name());
             return Err(Error::world(what).mend("fetch it again; it is not kept"));
         }
         self.file.sync_all().map_err(failed)?;

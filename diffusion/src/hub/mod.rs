@@ -8,6 +8,7 @@ mod fetch;
 mod install;
 mod release;
 mod remote;
+mod sums;
 #[cfg(test)]
 mod tests;
 
@@ -81,7 +82,7 @@ pub async fn pull(
             }
             None => fetch::fetch(&remote, &cache, file, settings.attempts, progress).await?,
         };
-        found.push((file.path, path));
+        found.push((file, path));
     }
-    install::install(&found, to)
+    install::install(release, &found, to)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::pack::hallo::RESEARCH;
+use crate::pack::hallo::{OPENRAIL, RESEARCH};
 
 /// A release on the hub.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +30,7 @@ pub struct ReleaseFile {
 
 const UNET: ReleaseFile = ReleaseFile {
     path: "stable-diffusion-v1-5/unet/config.json",
-    licence: "CreativeML-OpenRAIL-M",
+    licence: OPENRAIL,
     author: "Stable Diffusion 1.5 (sizes only; its weights are not fetched)",
 };
 const VAE_SIZES: ReleaseFile =
@@ -92,6 +92,14 @@ pub fn release(name: &str) -> Option<&'static Release> {
 }
 
 impl Release {
+    /// The release without the files that are for research only: the face models, without which it works too.
+    #[must_use]
+    pub fn without_face_models(self) -> Self {
+        // They stand behind all others.
+        let end = self.files.iter().position(|file| file.licence == RESEARCH).unwrap_or(self.files.len());
+        Self { files: &self.files[..end], ..self }
+    }
+
     /// What one agrees to by using it: each licence with the files under it.
     pub fn licence_text(&self) -> String {
         let mut licences: Vec<&str> = self.files.iter().map(|file| file.licence).collect();
@@ -113,12 +121,12 @@ fn terms(licence: &str) -> &'static str {
     match licence {
         "MIT" => "use and change it freely, keep its notice (https://spdx.org/licenses/MIT)",
         "Apache-2.0" => "use and change it freely, keep its notices (https://www.apache.org/licenses/LICENSE-2.0)",
-        "CreativeML-OpenRAIL-M" => {
+        OPENRAIL => {
             "free use with restrictions on purpose: no harm, no deception (https://huggingface.co/spaces/CompVis/stable-diffusion-license)"
         }
         _ => {
-            "for non-commercial research only (https://github.com/deepinsight/insightface#license); without these two files a \
-             face box is given by hand, or a permissively licensed detector put in their place"
+            "for non-commercial research only (https://github.com/deepinsight/insightface#license); --without-face-models \
+             leaves these two files out: a face box is then given by hand, or a permissively licensed detector put in their place"
         }
     }
 }

@@ -30,20 +30,12 @@ pub(super) struct Remote {
 /// What the hub says of a file before it sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct About {
-    /// Its name in the cache: SHA-256 of a large file, git's digest of a small one.
+    /// Its name in the cache: SHA-256 of a large file, git's digest of a small one; another server's may be anything.
     pub(super) etag: String,
     /// The commit that it belongs to.
     pub(super) commit: String,
     /// Its length.
     pub(super) bytes: u64,
-}
-
-impl About {
-    /// Its SHA-256, which the hub knows of large files.
-    pub(super) fn sha256(&self) -> Option<&str> {
-        let hex = self.etag.bytes().all(|b| b.is_ascii_hexdigit());
-        (hex && self.etag.len() == 64).then_some(&self.etag)
-    }
 }
 
 impl Remote {

@@ -14,10 +14,17 @@ use axum::{
 };
 use shared::{digest::sha256, error::Cause};
 
-use super::{HubSettings, pull, release};
+use super::{
+    HubSettings, pull, release,
+    sums::{Kind, Sum},
+};
 use crate::{open, pack::hallo::HalloPack, parity::hallo_dir};
 
 const NETWORK: &str = "hallo/net.pth";
+const DETECTOR: &str = "face_analysis/models/scrfd_10g_bnkps.onnx";
+const SIZES: &str = "stable-diffusion-v1-5/unet/config.json";
+/// Files below this are sent by the hub itself.
+const SMALL: usize = 100_000;
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// How the server behaves.
@@ -29,8 +36,10 @@ struct Weather {
     token: Option<String>,
     /// Where to begin is not listened to.
     deaf: bool,
-    /// The network's bytes are not what their digest says.
-    false_bytes: bool,
+    /// The bytes of this file are not what their digest says.
+    false_bytes: Option<&'static str>,
+    /// This file has a name that is no digest.
+    no_digest: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -108,27 +117,41 @@ async fn answer(State((hub, address)): State<(Arc<Hub>, String)>, request: Reque
     let Some((file, bytes)) = file.and_then(|file| Some((file, hub.files.get(file)?))) else {
         return plain(StatusCode::NOT_FOUND);
     };
-    if bytes.len() < 100_000 {
+    if bytes.len() < SMALL {
         return send(&hub, file, request.method(), request.headers());
     }
     Response::builder()
         .status(StatusCode::FOUND)
         .header("x-repo-commit", COMMIT)
-        .header("x-linked-etag", format!("\"{}\"", sha256(bytes)))
+        .header("x-linked-etag", format!("\"{}\"", etag(&hub.weather.lock().unwrap(), file, sha256(bytes))))
         .header("x-linked-size", bytes.len())
         .header(header::LOCATION, format!("{address}/elsewhere/{file}"))
         .body(Body::empty())
         .unwrap()
 }
 
+/// What the hub calls a file.
+fn etag(weather: &Weather, file: &str, digest: String) -> String {
+    if weather.no_digest == Some(file) { "a-name-of-its-own".into() } else { digest }
+}
+
+/// `git hash-object` of these bytes.
+fn git_digest(bytes: &[u8]) -> String {
+    let mut sum = Sum::new(Kind::Git, bytes.len() as u64);
+    sum.update(bytes);
+    sum.hex()
+}
+
 fn send(hub: &Hub, file: &str, method: &Method, headers: &HeaderMap) -> Response<Body> {
     let mut bytes = hub.files[file].clone();
     let weather = hub.weather.lock().unwrap();
-    if weather.false_bytes && file == NETWORK {
-        bytes[1000] ^= 1;
-    }
     // Elsewhere has digests of its own kind; who takes them for the hub's is caught here.
-    let etag = format!("\"{:040x}\"", bytes.len());
+    let small = bytes.len() < SMALL;
+    let etag = if small { etag(&weather, file, git_digest(&bytes)) } else { format!("{:040x}", bytes.len()) };
+    if weather.false_bytes == Some(file) {
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+    }
     let range = headers.get(header::RANGE).and_then(|range| range.to_str().ok()?.strip_prefix("bytes="));
     let from = range.and_then(|range| range.split('-').next()?.parse().ok()).unwrap_or(0);
     let from = if weather.deaf { 0 } else { from };
@@ -136,7 +159,7 @@ fn send(hub: &Hub, file: &str, method: &Method, headers: &HeaderMap) -> Response
     let builder = Response::builder()
         .status(if from > 0 { StatusCode::PARTIAL_CONTENT } else { StatusCode::OK })
         .header("x-repo-commit", COMMIT)
-        .header(header::ETAG, etag)
+        .header(header::ETAG, format!("\"{etag}\""))
         .header(header::CONTENT_LENGTH, rest.len());
     if method == Method::HEAD {
         return builder.body(Body::empty()).unwrap();
@@ -219,17 +242,63 @@ async fn a_server_that_does_not_know_how_to_go_on_is_asked_for_all() {
 
 #[tokio::test]
 async fn bytes_that_do_not_agree_with_their_digest_are_not_kept() {
-    let server = Server::start(Weather { false_bytes: true, ..Weather::default() }).await;
+    let server = Server::start(Weather::default()).await;
+    let (_dir, cache, to) = folders();
+    let files = &server.hub.files;
+    for (file, kind, expected) in
+        [(SIZES, "git digest", git_digest(&files[SIZES])), (NETWORK, "SHA-256", sha256(&files[NETWORK]))]
+    {
+        server.hub.weather.lock().unwrap().false_bytes = Some(file);
+        let error = pull_from(&server.settings(&cache), &to).await.unwrap_err();
+        assert!(error.to_string().contains(&format!("{file} came with the {kind}")), "{error}");
+        assert!(error.to_string().contains(&expected), "{error}");
+        let blobs = cache.join("models--fudan-generative-ai--hallo/blobs");
+        assert!(!blobs.join(&expected).exists() && !blobs.join(format!("{expected}.incomplete")).exists());
+        assert!(!to.exists());
+    }
+    server.hub.weather.lock().unwrap().false_bytes = None;
+    pull_from(&server.settings(&cache), &to).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_large_file_without_a_digest_is_refused_before_it_is_fetched() {
+    let server = Server::start(Weather { no_digest: Some(NETWORK), ..Weather::default() }).await;
     let (_dir, cache, to) = folders();
     let error = pull_from(&server.settings(&cache), &to).await.unwrap_err();
-    let expected = sha256(&server.hub.files[NETWORK]);
-    assert!(error.to_string().contains(&format!("{NETWORK} came with the SHA-256")), "{error}");
-    assert!(error.to_string().contains(&expected), "{error}");
-    let blobs = cache.join("models--fudan-generative-ai--hallo/blobs");
-    assert!(!blobs.join(&expected).exists() && !blobs.join(format!("{expected}.incomplete")).exists());
-    assert!(!to.exists());
-    server.hub.weather.lock().unwrap().false_bytes = false;
+    assert_eq!(error.cause(), Cause::Order);
+    assert!(error.to_string().contains(&format!("no digest of {NETWORK}")), "{error}");
+    assert!(server.sent(NETWORK).is_empty() && !to.exists());
+    // A few hundred bytes of sizes are checked key by key when they are read.
+    *server.hub.weather.lock().unwrap() = Weather { no_digest: Some(SIZES), ..Weather::default() };
+    let (_dir, cache, to) = folders();
     pull_from(&server.settings(&cache), &to).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_release_comes_without_its_face_models_too_and_keeps_its_licences() {
+    let server = Server::start(Weather::default()).await;
+    let (_dir, cache, to) = folders();
+    let small = release("hallo").unwrap().without_face_models();
+    assert!(!small.licence_text().contains("non-commercial"), "{}", small.licence_text());
+    pull(&small, &to, &server.settings(&cache), &|_| ()).await.unwrap();
+    assert!(server.sent(DETECTOR).is_empty());
+    let pack = HalloPack::open(&to).unwrap();
+    assert_eq!(pack.files.len(), 3);
+    assert_eq!(pack.about.licence, "MIT AND Apache-2.0 AND CreativeML-OpenRAIL-M");
+    assert!(pack.files[0].source.contains("from fudan-generative-ai/hallo"), "{}", pack.files[0].source);
+    // What was written down goes before what the names say, for files that came later too.
+    let detector = to.join("pretrained_models").join(DETECTOR);
+    std::fs::create_dir_all(detector.parent().unwrap()).unwrap();
+    std::fs::write(&detector, "").unwrap();
+    let table = to.join("licences.toml");
+    let text = std::fs::read_to_string(&table).unwrap();
+    std::fs::write(&table, format!("{text}\n[\"{DETECTOR}\"]\nlicence = \"LicenseRef-ours\"\nsource = \"bought\"\n"))
+        .unwrap();
+    let pack = HalloPack::open(&to).unwrap();
+    assert_eq!(pack.files[3].licence, "LicenseRef-ours");
+    assert!(pack.about.licence.contains("LicenseRef-ours"), "{}", pack.about.licence);
+    std::fs::write(&table, "hallo = 1").unwrap();
+    assert!(HalloPack::open(&to).unwrap_err().to_string().contains("licences.toml is no table of licences"));
 }
 
 #[tokio::test]

@@ -27,6 +27,8 @@ pub(crate) struct Weights {
     name: String,
     /// Nothing where only shapes count.
     file: Option<File>,
+    /// Whether there are tensors, of which nothing but names, shapes and precision is looked at.
+    outline: bool,
     stored: BTreeMap<String, Stored>,
     /// Shapes of the tensors that got no name, by those that they have in the file.
     passed: BTreeMap<String, Vec<usize>>,
@@ -72,7 +74,7 @@ impl Weights {
             }
         }
         let left = RefCell::new(stored.keys().cloned().collect());
-        Ok(Self { name, file: Some(file), stored, passed, pickled, left, noted: RefCell::default() })
+        Ok(Self { name, file: Some(file), outline: false, stored, passed, pickled, left, noted: RefCell::default() })
     }
 
     /// Weights of which only the shapes count: a network is built from whatever it asks for, without a number, and can be
@@ -81,6 +83,7 @@ impl Weights {
         Self {
             name: name.to_owned(),
             file: None,
+            outline: false,
             stored: BTreeMap::new(),
             passed: BTreeMap::new(),
             pickled: false,
@@ -108,6 +111,21 @@ impl Weights {
         match self.passed.keys().find(|name| !expected.contains_key(*name)) {
             Some(name) => Err(self.fault(&format!("unexpected tensor {name}"))),
             None => Ok(()),
+        }
+    }
+
+    /// The same tensors without their numbers: a network that is built from it is told what is missing, misshapen or left over
+    /// as if it were loaded, while nothing is read.
+    pub(crate) fn outline(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            file: None,
+            outline: true,
+            stored: self.stored.clone(),
+            passed: self.passed.clone(),
+            pickled: self.pickled,
+            left: RefCell::new(self.stored.keys().cloned().collect()),
+            noted: RefCell::default(),
         }
     }
 
@@ -208,6 +226,9 @@ impl<'a> Scope<'a> {
         if self.noted(name, shape) {
             return Ok(Numbers::Absent(shape.iter().product()));
         }
+        if self.weights.outline {
+            return Ok(Numbers::Absent(self.outlined(name, shape)?));
+        }
         let full = format!("{}{name}", self.prefix);
         let stored = self.weights.stored.get(&full);
         if stored.is_none_or(|stored| stored.dtype != Dtype::F16 || stored.strides.is_some()) {
@@ -235,7 +256,7 @@ impl<'a> Scope<'a> {
 
     /// Where only shapes count: notes that of `name`.
     fn noted(&self, name: &str, shape: &[usize]) -> bool {
-        let absent = self.weights.file.is_none();
+        let absent = self.weights.file.is_none() && !self.weights.outline;
         if absent {
             self.weights.noted.borrow_mut().insert(format!("{}{name}", self.prefix), shape.to_vec());
         }
@@ -251,13 +272,30 @@ impl<'a> Scope<'a> {
             numbers.extend(std::iter::repeat_n(0.0, shape.iter().product()));
             return Ok(());
         }
+        if self.weights.outline {
+            numbers.extend(std::iter::repeat_n(0.0, self.outlined(name, shape)?));
+            return Ok(());
+        }
         let stored = self.claim(name, shape)?;
         let bytes = self.weights.map(stored)?;
         numbers.reserve_exact(stored.count());
-        stored.numbers(&bytes, numbers).ok_or_else(|| {
-            let what = format!("tensor {}{name} holds {:?}", self.prefix, stored.dtype);
-            Error::order(format!("{}: {what}", self.weights.name)).mend("use weights in F32, F16 or BF16")
-        })
+        stored.numbers(&bytes, numbers).ok_or_else(|| self.foreign(name, stored))
+    }
+
+    /// Claims a tensor of which only the outline is there; gives how many numbers it has.
+    fn outlined(&self, name: &str, shape: &[usize]) -> Result<usize> {
+        let stored = self.claim(name, shape)?;
+        if matches!(stored.dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            Ok(stored.count())
+        } else {
+            Err(self.foreign(name, stored))
+        }
+    }
+
+    /// A tensor that does not hold floating-point numbers of 16 or 32 bits.
+    fn foreign(&self, name: &str, stored: &Stored) -> Error {
+        let what = format!("tensor {}{name} holds {:?}", self.prefix, stored.dtype);
+        Error::order(format!("{}: {what}", self.weights.name)).mend("use weights in F32, F16 or BF16")
     }
 
     fn claim(&self, name: &str, shape: &[usize]) -> Result<&'a Stored> {
@@ -326,10 +364,23 @@ mod tests {
     }
 
     #[test]
+    fn an_outline_is_refused_for_what_the_whole_is_refused_for() {
+        let (_dir, weights) = weights();
+        let outline = weights.outline();
+        assert!(outline.root().numbers("a.b", &[2]).err().unwrap().to_string().contains("a.b has shape [1, 2]"));
+        assert!(outline.root().take("a.c", &[2]).unwrap_err().to_string().contains("a.c is missing"));
+        assert!(weights.outline().finish().unwrap_err().to_string().contains("unexpected tensor a.b"));
+        assert_eq!(outline.root().take("a.b", &[1, 2]).unwrap(), [0.0, 0.0]);
+        outline.finish().unwrap();
+    }
+
+    #[test]
     fn other_numbers_and_damage_are_refused() {
         let (dir, weights) = file(&[("x", TensorView::new(Dtype::I8, vec![2], &[1, 2]).unwrap())]);
-        let error = weights.root().take("x", &[2]).unwrap_err().to_string();
-        assert!(error.contains("tensor x holds I8"), "{error}");
+        for weights in [weights.outline(), weights] {
+            let error = weights.root().take("x", &[2]).unwrap_err().to_string();
+            assert!(error.contains("tensor x holds I8"), "{error}");
+        }
         let path = dir.path().join("w.safetensors");
         let bytes = std::fs::read(&path).unwrap();
         for cut in [bytes.len() - 1, bytes.len() - 3, 20, 7, 0] {

@@ -89,6 +89,7 @@ impl Saved {
         self.raw(b"ccollections\nOrderedDict\n)RtR")
     }
 
+    /// Ends the dictionary.
     pub(crate) fn close(self) -> Self {
         self.raw(&[opcode::SETITEMS, opcode::STOP])
     }

@@ -7,10 +7,7 @@ use serde::Deserialize;
 use shared::FaceBox;
 
 use super::*;
-use crate::face::{
-    DetectorForm,
-    align::{self, Similarity},
-};
+use crate::face::align::{self, Similarity};
 
 /// What `make_fixtures.py` wrote.
 #[derive(Deserialize)]
@@ -37,9 +34,11 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/face").join(name)
 }
 
-fn analysis(form: Option<DetectorForm>) -> FaceAnalysis {
-    let name = |form| if form == DetectorForm::Scrfd { "scrfd.onnx" } else { "yunet.onnx" };
-    let detector = form.map(|form| (form, file(name(form))));
+const SCRFD: &str = "scrfd.onnx";
+const YUNET: &str = "yunet.onnx";
+
+fn analysis(detector: Option<&str>) -> FaceAnalysis {
+    let detector = detector.map(file);
     FaceAnalysis::open(&FaceFiles { detector, recogniser: Some(file("arcface.onnx")) }).unwrap()
 }
 
@@ -102,7 +101,7 @@ fn same(search: &FaceSearch, others: &[Face], size: [u32; 2]) {
 fn scrfd_finds_what_insightface_finds() {
     let expected = expected();
     let picture = drawn(expected.size, &expected.faces);
-    let search = analysis(Some(DetectorForm::Scrfd)).find(&picture).unwrap();
+    let search = analysis(Some(SCRFD)).find(&picture).unwrap();
     assert_eq!(search.faces().len(), 3);
     same(&search, &expected.insightface, expected.size);
     let largest = search.faces()[0].face;
@@ -113,13 +112,13 @@ fn scrfd_finds_what_insightface_finds() {
 fn yunet_finds_what_opencv_finds() {
     let expected = expected();
     let picture = drawn(expected.size, &expected.faces);
-    let search = analysis(Some(DetectorForm::Yunet)).find(&picture).unwrap();
+    let search = analysis(Some(YUNET)).find(&picture).unwrap();
     same(&search, &expected.opencv, expected.size);
 }
 
 #[test]
 fn faces_are_found_wherever_they_lie_and_however_they_are_turned() {
-    for form in [DetectorForm::Scrfd, DetectorForm::Yunet] {
+    for form in [SCRFD, YUNET] {
         let analysis = analysis(Some(form));
         for (size, face) in [
             ([300, 800], [140.0, 600.0, 80.0, 0.0]),
@@ -170,7 +169,7 @@ fn relative(a: &[f32], b: &[f32]) -> f32 {
 
 #[test]
 fn the_embedding_follows_the_face_and_not_its_place() {
-    let analysis = analysis(Some(DetectorForm::Scrfd));
+    let analysis = analysis(Some(SCRFD));
     let embedding = |face| {
         let picture = drawn([640, 640], &[face]);
         let finding = analysis.find(&picture).unwrap().faces()[0];
@@ -203,28 +202,22 @@ fn what_a_pack_lacks_is_not_made_up() {
 #[test]
 fn files_that_do_not_fit_are_named() {
     let dir = tempfile::tempdir().unwrap();
-    let open = |form, path: PathBuf| {
-        FaceAnalysis::open(&FaceFiles { detector: Some((form, path)), recogniser: None })
-            .and_then(|analysis| analysis.find(&Picture::black(64, 64)))
-            .unwrap_err()
-            .to_string()
+    let open = |path: PathBuf| {
+        let opened = FaceAnalysis::open(&FaceFiles { detector: Some(path), recogniser: None });
+        opened.err().expect("it must be refused").to_string()
     };
-    let missing = open(DetectorForm::Scrfd, dir.path().join("none.onnx"));
+    let missing = open(dir.path().join("none.onnx"));
     assert!(missing.contains("none.onnx"), "{missing}");
     let words = dir.path().join("words.onnx");
     std::fs::write(&words, b"these are just words").unwrap();
-    let error = open(DetectorForm::Scrfd, words);
+    let error = open(words);
     assert!(error.contains("words.onnx") && error.contains('('), "{error}");
     let whole = std::fs::read(file("scrfd.onnx")).unwrap();
     let cut = dir.path().join("cut.onnx");
     std::fs::write(&cut, &whole[..whole.len() / 2]).unwrap();
-    assert!(open(DetectorForm::Scrfd, cut).contains("cut.onnx"));
-    let error = open(DetectorForm::Scrfd, file("yunet.onnx"));
-    assert!(error.contains("12 outputs"), "{error}");
-    let error = open(DetectorForm::Yunet, file("scrfd.onnx"));
-    assert!(error.contains("cls_8"), "{error}");
-    let error = open(DetectorForm::Yunet, file("arcface.onnx"));
-    assert!(error.contains("arcface.onnx"), "{error}");
+    assert!(open(cut).contains("cut.onnx"));
+    let error = open(file("arcface.onnx"));
+    assert!(error.contains("arcface.onnx has 1 outputs where SCRFD"), "{error}");
     let wrong = FaceFiles { detector: None, recogniser: Some(file("scrfd.onnx")) };
     let portrait = Portrait::with_face(Picture::black(112, 112), FaceBox { x: 0, y: 0, w: 112, h: 112 });
     let error = FaceAnalysis::open(&wrong).unwrap().embedding(&portrait).unwrap_err().to_string();

@@ -2,6 +2,7 @@
 
 mod full_width;
 mod handoff;
+mod packs;
 mod parity;
 mod savings;
 mod shapes;

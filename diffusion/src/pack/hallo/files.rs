@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use shared::{Error, Result};
 
-use super::published::{self, Layout};
+use super::{
+    licences::Licences,
+    published::{self, Layout},
+};
 use crate::pack::{altered, manifest::About, sha256_of};
 
 /// What a file is for.
@@ -72,7 +75,8 @@ impl PackFile {
     }
 }
 
-/// A file that a release may have: where it lies below `pretrained_models`, its licence and its origin.
+/// A file that a release may have: where it lies below `pretrained_models`, and the licence and the origin of what was published
+/// under that name.
 struct Known {
     role: Role,
     path: &'static str,
@@ -80,20 +84,27 @@ struct Known {
     source: &'static str,
 }
 
+impl Known {
+    /// A detector of OpenCV's model zoo, put beside the release by hand.
+    const fn yunet(path: &'static str) -> Self {
+        Self { role: Role::Detector, path, licence: "MIT", source: "opencv/face_detection_yunet" }
+    }
+}
+
 /// For people only to study with; said by the authors of the face models, whose code is MIT.
 pub(crate) const RESEARCH: &str = "LicenseRef-insightface-non-commercial-research";
 
+/// That of Stable Diffusion 1.5, whose sizes the networks have.
+pub(crate) const OPENRAIL: &str = "CreativeML-OpenRAIL-M";
+
 /// Files besides the network, those of one role in the order in which they are taken.
-const KNOWN: [Known; 6] = [
+const KNOWN: [Known; 8] = [
     Known { role: Role::Vae, path: published::VAE, licence: "MIT", source: "stabilityai/sd-vae-ft-mse" },
     Known { role: Role::Speech, path: published::SPEECH, licence: "Apache-2.0", source: "facebook/wav2vec2-base-960h" },
-    Known {
-        role: Role::Detector,
-        path: "face_analysis/models/yunet.onnx",
-        licence: "MIT",
-        source: "opencv/face_detection_yunet",
-    },
-    Known { role: Role::Detector, path: "yunet.onnx", licence: "MIT", source: "opencv/face_detection_yunet" },
+    Known::yunet("face_analysis/models/yunet.onnx"),
+    Known::yunet("face_analysis/models/face_detection_yunet_2023mar.onnx"),
+    Known::yunet("yunet.onnx"),
+    Known::yunet("face_detection_yunet_2023mar.onnx"),
     Known {
         role: Role::Detector,
         path: "face_analysis/models/scrfd_10g_bnkps.onnx",
@@ -108,8 +119,9 @@ const KNOWN: [Known; 6] = [
     },
 ];
 
-/// The files of a published layout. A permissively licensed detector goes before the release's own.
-pub(super) fn published(layout: &Layout) -> Vec<PackFile> {
+/// The files of a published layout, with the licences that were `recorded` when it was fetched, or else those of what was published
+/// under their names. A permissively licensed detector goes before the release's own.
+pub(super) fn published(layout: &Layout, recorded: &Licences) -> Vec<PackFile> {
     let release = release(layout.network);
     let network = Known { role: Role::Network, path: layout.network, licence: "MIT", source: release };
     let mut files: Vec<PackFile> = Vec::new();
@@ -117,7 +129,8 @@ pub(super) fn published(layout: &Layout) -> Vec<PackFile> {
         let path = layout.root.join(known.path);
         let needed = known.role.is_needed();
         if (needed || path.is_file()) && files.iter().all(|file| file.role != known.role) {
-            let (licence, source) = (known.licence.into(), format!("{}, {}", known.source, known.path));
+            let (licence, source) = recorded.of(known.path).unwrap_or((known.licence, known.source));
+            let (licence, source) = (licence.to_owned(), format!("{source}, {}", known.path));
             files.push(PackFile { role: known.role, path, licence, source, sha256: None });
         }
     }
@@ -129,26 +142,27 @@ fn release(network: &str) -> &'static str {
     if network == published::NETWORKS[0] { "fudan-generative-ai/hallo2" } else { "fudan-generative-ai/hallo" }
 }
 
-/// All licences of a pack's files as one SPDX expression.
-pub(crate) fn licences(files: &[PackFile]) -> String {
+/// All licences of a pack's files, and that of the file from which the sizes come, as one SPDX expression.
+fn licences(files: &[PackFile], sizes: &str) -> String {
     let mut licences: Vec<&str> = Vec::new();
-    for file in files {
-        if !licences.contains(&file.licence.as_str()) {
-            licences.push(&file.licence);
+    for licence in files.iter().map(|file| file.licence.as_str()).chain([sizes]) {
+        if !licences.contains(&licence) {
+            licences.push(licence);
         }
     }
     licences.join(" AND ")
 }
 
 /// What a published layout in `dir` is, for people: it has the name of its directory.
-pub(super) fn about(dir: &Path, network: &str, files: &[PackFile]) -> About {
+pub(super) fn about(dir: &Path, network: &str, files: &[PackFile], recorded: &Licences) -> About {
+    let sizes = recorded.of(published::UNET_CONFIG).map_or(OPENRAIL, |(licence, _)| licence);
     let full = std::fs::canonicalize(dir).unwrap_or_else(|_| dir.to_owned());
     let named = full.iter().rev().find(|name| *name != "pretrained_models").unwrap_or_default();
     About {
         name: named.to_string_lossy().into_owned(),
         version: "published".into(),
         family: super::FAMILY.into(),
-        licence: licences(files),
+        licence: licences(files, sizes),
         description: format!("Hallo as published ({}): a photograph talks", release(network)),
         created_by: release(network).into(),
     }

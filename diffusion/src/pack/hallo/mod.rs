@@ -3,6 +3,7 @@
 mod config;
 mod digests;
 mod files;
+mod licences;
 mod manifest;
 pub(crate) mod names;
 mod published;
@@ -17,8 +18,9 @@ pub use config::{
     AudioProjection, Branches, Clip, Face, HalloConfig, HalloSampler, HalloUnet, HalloVae, Motion, SpeechWindow,
     Wav2VecConfig,
 };
-pub(crate) use files::RESEARCH;
+pub(crate) use files::{OPENRAIL, RESEARCH};
 pub use files::{PackFile, Role};
+pub(crate) use licences::Licences;
 pub use manifest::{FileEntry, HalloManifest};
 
 use super::{MANIFEST, MANIFEST_LIMIT, manifest::About, read_text, weights::Weights};
@@ -76,10 +78,11 @@ impl HalloPack {
             let what = format!("the published network in {} cannot be built: {fault}", dir.display());
             return Err(Error::order(what).mend("use the files of the published release"));
         }
-        let files = files::published(&layout);
+        let recorded = Licences::beside(&layout)?;
+        let files = files::published(&layout, &recorded);
         Ok(Self {
             dir: dir.to_owned(),
-            about: files::about(dir, layout.network, &files),
+            about: files::about(dir, layout.network, &files, &recorded),
             config,
             files,
             manifest: None,

@@ -18,7 +18,7 @@ pub(super) const VAE: &str = "sd-vae-ft-mse/diffusion_pytorch_model.safetensors"
 /// Where it keeps the speech encoder.
 pub(super) const SPEECH: &str = "wav2vec/wav2vec2-base-960h/model.safetensors";
 /// The sizes of the networks, beside their weights.
-const UNET_CONFIG: &str = "stable-diffusion-v1-5/unet/config.json";
+pub(super) const UNET_CONFIG: &str = "stable-diffusion-v1-5/unet/config.json";
 const VAE_CONFIG: &str = "sd-vae-ft-mse/config.json";
 const SPEECH_CONFIG: &str = "wav2vec/wav2vec2-base-960h/config.json";
 /// Sizes and settings that the release has in its code; absent beside the release itself.

@@ -12,15 +12,15 @@ use shared::{
 };
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use worker::{Ports, Settings, Shelf, Watch, Worker};
+use worker::{Ports, Settings, Shelf, Worker};
 
 use super::{
     house::{order, submit},
     model::{Checksums, Script},
 };
 
-/// How long a lease lasts here: short, so that a killed worker is found out soon.
-const TERM: Duration = Duration::from_secs(3);
+/// How long a lease lasts here: short, so that a killed worker is found out soon, and long enough for a busy machine.
+const TERM: Duration = Duration::from_secs(5);
 
 /// A farm and everything that runs in it.
 pub(crate) struct Live {
@@ -82,19 +82,13 @@ impl Live {
         self.run(worker)
     }
 
-    /// Another worker, watched.
-    pub(crate) fn work_watched(&mut self, name: &str, watch: Arc<dyn Watch>) -> AbortHandle {
-        let worker = self.worker(self.settings(name)).watched(watch);
-        self.run(worker)
-    }
-
     /// Starts a worker.
     pub(crate) fn run(&mut self, worker: Worker) -> AbortHandle {
         let cancel = self.cancel.clone();
         self.roles.spawn(async move { worker.run(cancel).await.unwrap() })
     }
 
-    /// Waits until a job is done, at most a minute.
+    /// Waits until a job is done, at most three minutes.
     pub(crate) async fn done(&self, job: &JobId) {
         let ended = async {
             loop {
@@ -107,7 +101,7 @@ impl Live {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        let ended = tokio::time::timeout(Duration::from_mins(1), ended).await;
+        let ended = tokio::time::timeout(Duration::from_mins(3), ended).await;
         let Ok(ended) = ended else {
             let attempts = self.stores.ledger.attempts(job, None, 0, 99).await;
             panic!("job {job} does not end: {attempts:#?} {:#?}", self.stores.ledger.crew(Timestamp(0)).await)

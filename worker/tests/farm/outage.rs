@@ -207,12 +207,13 @@ async fn a_finished_result_waits_for_a_ledger_that_is_down() {
     live.coordinate(1);
     let watch = BeforeCommit { task: "segment-0-00001", reached: Notify::new(), go_on: Notify::new() };
     let watch = Arc::new(watch);
-    live.work_watched("patient", watch.clone());
+    // Without the sweep between them: which of both reaches a ledger first that is back is chance, once the lease has run out.
+    let settings = worker::Settings { term: Duration::from_mins(5), ..live.settings("patient") };
+    live.run(live.worker(settings).watched(watch.clone()));
     let job = live.submit(7).await;
     watch.reached.notified().await;
     postgres.stop().await;
     watch.go_on.notify_one();
-    // Longer than the lease: nobody can have taken the task away meanwhile.
     tokio::time::sleep(Duration::from_secs(5)).await;
     postgres.start().await;
     live.done(&job).await;

@@ -1,5 +1,7 @@
 //! `emofarm doctor` names each service that is down, and roles wait for what is down and then work.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 use tests::farm::{self, Farm};
 
@@ -39,8 +41,12 @@ fn each_service_that_is_down_is_named_and_waited_for() {
     let waits = |log: &str| log.contains("waits") && log.contains("ledger");
     let ready = format!("http://{health}/readyz");
     worker.wait_until("waiting", || farm::get(&ready).is_some_and(|(status, _)| status == 503));
-    std::thread::sleep(std::time::Duration::from_secs(2));
-    assert!(waits(&coordinator.log()) && waits(&worker.log()), "{}{}", coordinator.log(), worker.log());
+    // The first try to connect lasts for some seconds.
+    let asked = Instant::now();
+    while !(waits(&coordinator.log()) && waits(&worker.log())) {
+        assert!(asked.elapsed() < Duration::from_mins(1), "{}{}", coordinator.log(), worker.log());
+        std::thread::sleep(Duration::from_millis(100));
+    }
     farm::block_on(async {
         postgres.start().await;
         rabbit.start().await;

@@ -50,9 +50,9 @@ fn import_peak(house: &House, from: &Path, to: &str) -> u64 {
     peak
 }
 
-/// Makes the autoencoder of `release` 14 times as wide, its numbers a hole in the file; gives the bytes of all its tensors.
+/// Makes the autoencoder of `release` 15 times as wide, its numbers a hole in the file; gives the bytes of all its tensors.
 fn widen_autoencoder(release: &Path) -> usize {
-    const TIMES: usize = 14;
+    const TIMES: usize = 15;
     let dir = release.join("pretrained_models/sd-vae-ft-mse");
     let sizes = dir.join("config.json");
     let mut config: Value = serde_json::from_slice(&fs::read(&sizes).unwrap()).unwrap();

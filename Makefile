@@ -26,7 +26,7 @@ demo: build ## render the shipped portrait and speech with the shipped demo mode
 test: setup-tests ## run all tests
 	cargo test --workspace --locked
 
-fullwidth: setup ## the Hallo network at the published width: 5 GB of disk, 12 GB of memory, minutes
+fullwidth: setup ## the Hallo network at the published width: 5 GB of disk, 6 GB of memory, minutes
 	cargo test --workspace --locked --lib full_width -- --ignored --nocapture
 
 lint: setup ## formatting and lints

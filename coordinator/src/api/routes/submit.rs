@@ -25,7 +25,7 @@ use crate::api::{
 
 /// A form with an order and its files.
 #[derive(utoipa::ToSchema)]
-#[allow(dead_code, reason = "describes the parts of a form, which are read one by one as they come")]
+#[expect(dead_code, reason = "describes the parts of a form, which are read one by one as they come")]
 pub(crate) struct OrderForm {
     /// The order as JSON; may be absent when nothing but the files is ordered.
     order: Option<OrderBody>,

@@ -135,6 +135,7 @@ fn make(
         seed: wishes.seed,
         shape: plan.shape,
         settings,
+        cuts: plan.cuts.clone(),
     };
     let (portrait, audio) = (portrait.to_owned(), audio.to_owned());
     let remarks = said_of_the_face(&order, &faces, wishes);

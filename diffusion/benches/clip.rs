@@ -40,7 +40,13 @@ fn main() -> Result<()> {
     let rows = (shape.clip_frames + 2 * shape.audio_margin) as usize;
     let features = Tensor::new([rows, shape.feature_width], vec![0.0; rows * shape.feature_width])?;
     let mut renderer = model.renderer(&prepared, &settings, 1)?;
-    let mut clip = ClipInput { frames: Frames::new(0, u64::from(shape.clip_frames)), features, motion: None };
+    let mut clip = ClipInput {
+        frames: Frames::new(0, u64::from(shape.clip_frames)),
+        features,
+        motion: None,
+        known: None,
+        take: 0,
+    };
     let mut go = |_| Control::Continue;
     let mut latents = renderer.render(&clip, &mut go)?;
     let (first, end) = ((shape.clip_frames - shape.motion_frames) as usize, shape.clip_frames as usize);

@@ -128,13 +128,19 @@ impl Sampling {
     }
 }
 
-/// The noise of a clip as `[f, s, s, c]`, each frame a function of the seed and its place in the film.
-pub(crate) fn clip_noise(seed: u64, frames: Frames, [c, height, width]: [usize; 3], shared: f64) -> Vec<f32> {
+/// The noise of a clip as `[f, s, s, c]`, each frame a function of the seed, the take and its place in the film.
+pub(crate) fn clip_noise(
+    seed: u64,
+    take: u32,
+    frames: Frames,
+    [c, height, width]: [usize; 3],
+    shared: f64,
+) -> Vec<f32> {
     let pixels = height * width;
     let mut frame_noise = vec![0.0; c * pixels];
     let mut all = Vec::with_capacity(frames.len() as usize * c * pixels);
     for frame in frames.start..frames.end {
-        noise::mixed(seed, frame, shared, &mut frame_noise);
+        noise::mixed(seed, take, frame, shared, &mut frame_noise);
         // Drawn channel by channel, laid down pixel by pixel.
         all.extend(
             (0..pixels).flat_map(|pixel| (0..c).map(move |channel| channel * pixels + pixel)).map(|i| frame_noise[i]),

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Error, FaceBox, Fps, Name, Result, Shape, digest::Digest, face::KeyPoints};
+use crate::{Cuts, Error, FaceBox, Fps, Name, Plan, Result, Shape, digest::Digest, face::KeyPoints};
 
 /// The id of a job: 32 hexadecimal digits of a digest over what was ordered.
 ///
@@ -196,9 +196,20 @@ pub struct Order {
     pub shape: Shape,
     /// What shapes the picture.
     pub settings: Settings,
+    /// Where the film is cut into chains; one chain when absent.
+    #[serde(default, skip_serializing_if = "Cuts::is_one_chain")]
+    pub cuts: Cuts,
 }
 
 impl Order {
+    /// The plan of the job that orders this.
+    ///
+    /// # Errors
+    /// As [`Plan::cut`].
+    pub fn plan(&self) -> Result<Plan> {
+        Plan::cut(self.shape, &self.cuts)
+    }
+
     /// The id of the job that orders this.
     ///
     /// # Panics
@@ -316,6 +327,7 @@ pub(crate) mod tests {
             seed: 42,
             shape: Shape { frames: 125, clip_frames: 12, segment_clips: 4, part_segments: 2 },
             settings: Settings::default(),
+            cuts: Cuts::default(),
         }
     }
 
@@ -375,6 +387,15 @@ pub(crate) mod tests {
         let settings = Settings { handoff: Some(MotionHandoff::Latents), ..Settings::default() };
         assert_ne!(Order { settings, ..order() }.job_id(), order().job_id());
         assert_eq!(order().job_id().as_str(), "b5958d73821a2c973df45385c2092715");
+    }
+
+    #[test]
+    fn cuts_that_came_later_leave_ids_of_before_alone() {
+        let cut = Order { cuts: Cuts::at(vec![60], crate::Join::Bridge, 12), ..order() };
+        assert_ne!(cut.job_id(), order().job_id());
+        assert_eq!(serde_json::from_str::<Order>(&serde_json::to_string(&cut).unwrap()).unwrap(), cut);
+        assert!(!serde_json::to_string(&order()).unwrap().contains("cuts"));
+        assert_eq!(cut.plan().unwrap().cuts, cut.cuts);
     }
 
     #[test]

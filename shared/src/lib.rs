@@ -30,7 +30,7 @@ pub use face::Portrait;
 pub use frames::Frames;
 pub use job::{Hold, JobId, JobState, Order};
 pub use picture::{FaceBox, Picture};
-pub use plan::{Plan, Shape, TaskNode};
+pub use plan::{Cuts, Join, Layout, Plan, Shape, TaskNode};
 pub use route::{Demand, Reach, Route, memory_class};
 pub use task::{TaskId, TaskKey, TaskKind, TaskState};
 pub use tensor::{Bundle, Tensor};

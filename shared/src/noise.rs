@@ -9,6 +9,8 @@
 pub enum Stream {
     /// The frame's own noise.
     Frame,
+    /// The frame's own noise in another take, for a clip that is rendered again; take 0 is [`Stream::Frame`].
+    Take(u32),
     /// The part of the noise that all frames of a film share (mixed noise, Ge et al., arXiv 2305.10474,
     /// section 3.2); drawn for frame 0 whatever the frame.
     Film,
@@ -41,15 +43,16 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// # Panics
 /// When `out` holds more than 2^26 numbers, more than the counter has blocks for.
 pub fn normals(seed: u64, stream: Stream, frame: u64, out: &mut [f32]) {
-    let (tag, frame) = match stream {
-        Stream::Frame => (0, frame),
-        Stream::Film => (1, 0),
+    let (tag, take, frame) = match stream {
+        Stream::Frame => (0, 0, frame),
+        Stream::Take(take) => (0, take, frame),
+        Stream::Film => (1, 0, 0),
     };
     // The top byte of the block word holds the stream; 2^24 blocks of four numbers remain for a frame.
     assert!(out.len() <= 4 << 24, "a frame of noise holds at most 2^26 numbers");
     let key = [seed as u32, (seed >> 32) as u32];
     for (block, numbers) in out.chunks_mut(4).enumerate() {
-        let bits = philox([block as u32 | tag << 24, 0, frame as u32, (frame >> 32) as u32], key);
+        let bits = philox([block as u32 | tag << 24, take, frame as u32, (frame >> 32) as u32], key);
         let pairs = [box_muller(bits[0], bits[1]), box_muller(bits[2], bits[3])];
         for (number, value) in numbers.iter_mut().zip(pairs.as_flattened()) {
             *number = *value;
@@ -66,9 +69,9 @@ fn box_muller(a: u32, b: u32) -> [f32; 2] {
 }
 
 /// The noise of one frame where a share `shared` (0 to 1) of its variance is common to the whole film:
-/// `sqrt(shared) * film + sqrt(1 - shared) * own`, again standard normal.
-pub fn mixed(seed: u64, frame: u64, shared: f64, out: &mut [f32]) {
-    normals(seed, Stream::Frame, frame, out);
+/// `sqrt(shared) * film + sqrt(1 - shared) * own`, again standard normal. Another `take` has another own share.
+pub fn mixed(seed: u64, take: u32, frame: u64, shared: f64, out: &mut [f32]) {
+    normals(seed, Stream::Take(take), frame, out);
     if shared <= 0.0 {
         return;
     }
@@ -119,6 +122,8 @@ mod tests {
         assert_ne!(x, draw(1, Stream::Frame, 6, 64));
         assert_ne!(x, draw(1, Stream::Frame, 5 + (1 << 33), 64));
         assert_ne!(draw(1, Stream::Frame, 0, 64), draw(1, Stream::Film, 0, 64));
+        assert_eq!(draw(1, Stream::Frame, 4, 64), draw(1, Stream::Take(0), 4, 64));
+        assert_ne!(draw(1, Stream::Frame, 4, 64), draw(1, Stream::Take(1), 4, 64));
         assert_eq!(draw(1, Stream::Film, 0, 64), draw(1, Stream::Film, 9, 64));
     }
 
@@ -126,7 +131,7 @@ mod tests {
     fn mixed_noise_shares_what_it_says() {
         let frame = |n| {
             let mut out = vec![0.0; 50_000];
-            mixed(11, n, 0.75, &mut out);
+            mixed(11, 0, n, 0.75, &mut out);
             out
         };
         let (a, b) = (frame(0), frame(1));

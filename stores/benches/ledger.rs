@@ -159,7 +159,7 @@ fn plan(frames: u64) -> Plan {
     let part = node(TaskKind::Part { index: 0, frames: Frames::new(0, frames) }, made);
     let film = node(TaskKind::Film, vec![part.id.clone()]);
     tasks.extend([part, film]);
-    Plan { shape: shape(frames), tasks }
+    Plan { shape: shape(frames), cuts: shared::Cuts::default(), tasks }
 }
 
 fn order(seed: u64, frames: u64) -> Order {
@@ -175,5 +175,6 @@ fn order(seed: u64, frames: u64) -> Order {
         seed,
         shape: shape(frames),
         settings: Settings::default(),
+        cuts: shared::Cuts::default(),
     }
 }

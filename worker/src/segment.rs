@@ -29,7 +29,7 @@ pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<
     let mut renderer = None;
     for (place, clip) in segment.clips().enumerate().skip(clips.len()) {
         let motion = clips.last().or(handed.as_ref()).map(|before| segment.motion(before)).transpose()?;
-        let input = ClipInput { frames: clip, features: segment.features_of(place)?, motion };
+        let input = ClipInput { frames: clip, features: segment.features_of(place)?, motion, known: None, take: 0 };
         let idle = match renderer.take() {
             Some(renderer) => renderer,
             None => work.renderer().await?,

@@ -169,7 +169,8 @@ impl Renderer for EmoRenderer {
         let given = self.conditions(clip).map_err(failed)?;
         let [c, height, width] = self.latent_shape();
         let f = self.manifest.temporal.clip_frames;
-        let noise = clip_noise(self.seed, clip.frames, [c, height, width], self.manifest.sampler.noise_shared);
+        let noise =
+            clip_noise(self.seed, clip.take, clip.frames, [c, height, width], self.manifest.sampler.noise_shared);
         let mut x = self.sampling.denoise(&self.network.denoiser, noise, [f, height, width, c], &given, step)?;
         let portrait = self.prepared.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
         self.sampling.onto_portrait(&mut x, &portrait);

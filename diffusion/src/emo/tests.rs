@@ -42,7 +42,13 @@ fn renderer(model: &dyn Model, settings: &Settings, seed: u64) -> Box<dyn Render
 
 fn clip(start: u64, motion: Option<Tensor>) -> ClipInput {
     let features = (0..10 * 6).map(|i| ((i * 7 + start as usize) % 13) as f32 / 6.0 - 1.0).collect();
-    ClipInput { frames: Frames::new(start, start + 6), features: Tensor::new([10, 6], features).unwrap(), motion }
+    ClipInput {
+        frames: Frames::new(start, start + 6),
+        features: Tensor::new([10, 6], features).unwrap(),
+        motion,
+        known: None,
+        take: 0,
+    }
 }
 
 fn go(_: u32) -> Control {

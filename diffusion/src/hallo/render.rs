@@ -74,7 +74,7 @@ impl HalloRenderer {
     }
 
     fn draw(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Vec<f32>> {
-        let noise = clip_noise(self.seed, clip.frames, self.latent_shape(), 0.0);
+        let noise = clip_noise(self.seed, clip.take, clip.frames, self.latent_shape(), 0.0);
         let network = Arc::clone(&self.network);
         let film = self.film().map_err(failed)?;
         let conditions = || {

@@ -16,7 +16,7 @@ pub use blobs::{BlobKey, Blobs, Put};
 pub use crew::Crew;
 pub use hooks::Hooks;
 pub use ledger::{Job, Lease, Ledger, Patience, Progress, Pulse, Renewal, Submitted, Task, WorkerId};
-pub use model::{AudioEncoder, ClipInput, Control, Model, ModelShape, PackCard, Packs, Renderer};
+pub use model::{AudioEncoder, ClipInput, Control, Known, Model, ModelShape, PackCard, Packs, Renderer};
 pub use queue::{Bell, Listener, Queue};
 pub use records::Records;
 pub use schedule::Schedule;

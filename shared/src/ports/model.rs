@@ -157,6 +157,24 @@ pub struct ClipInput {
     pub features: Tensor,
     /// The last `motion_frames` latents before `frames.start`; nothing for the first clip of a chain.
     pub motion: Option<Tensor>,
+    /// What is known of the frames already, for a clip of a bridge.
+    pub known: Option<Known>,
+    /// Which of several independent noises the clip is drawn from; 0 unless an earlier one was not good enough.
+    pub take: u32,
+}
+
+/// What is known of a clip before it is denoised (`RePaint`, Lugmayr et al., arXiv 2201.09865; `SDEdit`, Meng et al., arXiv 2108.01073).
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// A latent for every frame of the clip, `[clip_frames, channels, height, width]`: for those that are pinned what they shall be, for
+    /// the others what they start from.
+    pub latents: Tensor,
+    /// For every frame, whether it is held: noised to the level of each step and put back, and what was given at the end.
+    pub pinned: Vec<bool>,
+    /// Where in the schedule free frames start, in (0, 1]: 1 is noise alone, less keeps more of `latents`.
+    pub strength: f32,
+    /// How often every step is taken back and made again, so that free frames come to agree with pinned ones.
+    pub jumps: u32,
 }
 
 /// A model at work on one job.

@@ -56,6 +56,7 @@ fn lease(until: Timestamp) -> Lease {
         seed: 0,
         shape,
         settings: Settings::default(),
+        cuts: shared::Cuts::default(),
     };
     let node = Plan::new(shape).unwrap().tasks[0].clone();
     let key = TaskKey { job: order.job_id(), task: node.id.clone() };

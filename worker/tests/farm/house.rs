@@ -181,6 +181,7 @@ pub(crate) fn order() -> Order {
         seed: 7,
         shape: Shape { frames: FRAMES, clip_frames: CLIP, segment_clips: 2, part_segments: 2 },
         settings: Settings::default(),
+        cuts: shared::Cuts::default(),
     }
 }
 

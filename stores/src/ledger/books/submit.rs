@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use serde_json::json;
 use shared::{
-    Demand, JobId, JobState, Order, Plan, TaskId, TaskKind, TaskNode, TaskState, Terms, Timestamp, memory_class,
+    Demand, JobId, JobState, Order, Plan, TaskId, TaskNode, TaskState, Terms, Timestamp, memory_class,
     ports::Submitted, task::Step,
 };
 
@@ -88,16 +88,14 @@ async fn insert_tasks(
     direct: &[HashSet<&TaskId>],
     now: Timestamp,
 ) -> Result<()> {
-    let rests = plan.rests();
+    let (rests, counted) = (plan.rests(), plan.counted()?);
     let (waiting, ready) = (TaskState::Waiting, steps::after(TaskState::Waiting, Step::NeedsMet)?);
     let row = |(ordinal, node): (usize, &TaskNode)| {
-        // A bridge renders frames again that its chains rendered before; they are not counted twice.
-        let counted = matches!(node.kind, TaskKind::Segment { .. }).then(|| node.kind.frames()).flatten();
         let demand = Demand::new(node.kind.lane(), terms.pool.clone(), terms.gpu_memory);
         json!({
             "id": node.id, "ordinal": ordinal, "kind": node.kind, "lane": demand.lane,
             "gpu_memory": demand.gpu_memory, "memory_class": memory_class(demand.gpu_memory),
-            "frames": counted.map_or(0, |frames| frames.len()), "rest": rests[ordinal],
+            "frames": counted[ordinal], "rest": rests[ordinal],
             "size": node.kind.frames().map_or(0, |frames| frames.len()),
             "lacks": direct[ordinal].len(), "state": if node.needs.is_empty() { ready } else { waiting },
         })

@@ -175,6 +175,7 @@ pub(crate) fn order(frames: u64) -> Order {
         seed: u64::MAX,
         shape: plan(frames).shape,
         settings: Settings { guidance: Some(2.5), ..Settings::default() },
+        cuts: shared::Cuts::default(),
     }
 }
 

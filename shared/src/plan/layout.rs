@@ -1,0 +1,158 @@
+//! Which task renders, supplies and encodes which frames: arithmetic on a shape and its cuts.
+
+use crate::{Cuts, Frames, Result, Shape, TaskId, TaskKind};
+
+/// Where the tasks of a film lie. Made in an instant, so that a worker finds out what it needs without the whole plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Layout<'a> {
+    shape: Shape,
+    cuts: &'a Cuts,
+}
+
+/// A run of frames of the film, and the task whose latents it is taken from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// What the task makes.
+    pub kind: TaskKind,
+    /// The frames that are taken from it.
+    pub frames: Frames,
+}
+
+impl<'a> Layout<'a> {
+    /// The layout of a film.
+    ///
+    /// # Errors
+    /// When the shape holds a zero or more than [`MOST_FRAMES`](super::MOST_FRAMES), or the seams do not leave the frames between
+    /// them that overlaps need.
+    pub fn new(shape: Shape, cuts: &'a Cuts) -> Result<Self> {
+        shape.check()?;
+        cuts.check(&shape)?;
+        Ok(Self { shape, cuts })
+    }
+
+    /// The number of chains; one more than there are seams.
+    pub fn chains(&self) -> usize {
+        self.cuts.seams.len() + 1
+    }
+
+    /// The frames of the film that belong to a chain: from its seam to the next.
+    pub fn owned(&self, chain: usize) -> Frames {
+        let start = chain.checked_sub(1).map_or(0, |before| self.cuts.seams[before]);
+        Frames::new(start, self.cuts.seams.get(chain).copied().unwrap_or(self.shape.frames))
+    }
+
+    /// The frames that a chain renders: those that it owns, the overlaps on both sides, and its warm-up.
+    pub fn rendered(&self, chain: usize) -> Frames {
+        let Frames { start, end } = self.owned(chain);
+        let reach = u64::from(self.cuts.reach);
+        let before = if chain == 0 { 0 } else { reach + u64::from(self.cuts.warm_up) };
+        let after = if chain + 1 == self.chains() { 0 } else { reach };
+        Frames::new(start.saturating_sub(before), end + after)
+    }
+
+    /// The frames around a seam that both chains render; empty where the film is simply cut.
+    pub fn overlap(&self, seam: usize) -> Frames {
+        let (at, reach) = (self.cuts.seams[seam], u64::from(self.cuts.reach));
+        Frames::new(at - reach, at + reach)
+    }
+
+    /// The segments of a chain, in order.
+    pub fn segments(&self, chain: usize) -> impl ExactSizeIterator<Item = TaskKind> + use<> {
+        let pieces = self.rendered(chain).pieces(self.shape.segment_frames()).enumerate();
+        pieces.map(move |(index, frames)| TaskKind::Segment { chain: chain as u32, index: index as u32, frames })
+    }
+
+    /// The segments of a chain that render some of `frames`.
+    pub fn segments_of(&self, chain: usize, frames: Frames) -> impl Iterator<Item = TaskKind> + use<> {
+        let (all, size) = (self.rendered(chain), self.shape.segment_frames());
+        let wanted = all.meet(frames);
+        let (from, to) = ((wanted.start - all.start) / size, (wanted.end - all.start).div_ceil(size));
+        let count = if wanted.is_empty() { 0 } else { to - from };
+        (from..from + count).map(move |index| {
+            let start = all.start + index * size;
+            let frames = Frames::new(start, (start + size).min(all.end));
+            TaskKind::Segment { chain: chain as u32, index: index as u32, frames }
+        })
+    }
+
+    /// The bridge over a seam; nothing where the film is simply cut.
+    pub fn bridge(&self, seam: usize) -> Option<TaskKind> {
+        let frames = self.overlap(seam);
+        (!frames.is_empty()).then_some(TaskKind::Bridge { seam: seam as u32, frames })
+    }
+
+    /// The segments that a bridge reads: all of both chains in the overlap, and before it a clip of the earlier one, where its motion
+    /// frames come from.
+    pub fn bridged(&self, seam: usize) -> impl Iterator<Item = TaskKind> + use<> {
+        let overlap = self.overlap(seam);
+        let before = Frames::new(overlap.start.saturating_sub(u64::from(self.shape.clip_frames)), overlap.end);
+        self.segments_of(seam, before).chain(self.segments_of(seam + 1, overlap))
+    }
+
+    /// The runs that parts encode. A chain's parts end with the bridge after it, so that each can be encoded before the next chain is
+    /// done. A film of one chain has parts of whole segments.
+    pub fn parts(&self) -> impl Iterator<Item = Frames> + use<'_> {
+        (0..self.chains()).flat_map(|chain| {
+            let Frames { start, end } = self.owned(chain);
+            let reach = u64::from(self.cuts.reach);
+            let from = if chain == 0 { start } else { start + reach };
+            let to = if chain + 1 == self.chains() { end } else { end + reach };
+            let run = Frames::new(from, to);
+            let size = if self.cuts.is_one_chain() {
+                self.shape.part_frames()
+            } else {
+                // As many as are needed, all of about one length: none of a few frames only.
+                run.len().div_ceil(run.len().div_ceil(self.shape.part_frames()).max(1)).max(1)
+            };
+            run.pieces(size)
+        })
+    }
+
+    /// The tasks whose latents make up `frames` of the film, in order, without a gap.
+    pub fn sources(&self, frames: Frames) -> Vec<Source> {
+        let mut sources = Vec::new();
+        let mut at = frames.start;
+        while at < frames.end.min(self.shape.frames) {
+            let source = self.source_at(at);
+            let run = source.frames.meet(frames);
+            at = run.end;
+            sources.push(Source { frames: run, ..source });
+        }
+        sources
+    }
+
+    /// The task that supplies frame `at` of the film, and all the frames around it that it supplies.
+    fn source_at(&self, at: u64) -> Source {
+        let chain = self.cuts.seams.partition_point(|seam| *seam <= at);
+        let reach = u64::from(self.cuts.reach);
+        let Frames { start, end } = self.owned(chain);
+        let from = if chain == 0 { start } else { start + reach };
+        let to = if chain + 1 == self.chains() { end } else { end - reach };
+        let seam = if at < from { Some(chain - 1) } else { (at >= to).then_some(chain) };
+        if let Some(kind) = seam.and_then(|seam| self.bridge(seam)) {
+            let frames = kind.frames().unwrap_or(Frames::new(at, at + 1));
+            return Source { kind, frames };
+        }
+        let (all, size) = (self.rendered(chain), self.shape.segment_frames());
+        let index = (at - all.start) / size;
+        let first = all.start + index * size;
+        let rendered = Frames::new(first, (first + size).min(all.end));
+        let kind = TaskKind::Segment { chain: chain as u32, index: index as u32, frames: rendered };
+        Source { kind, frames: rendered.meet(Frames::new(from, to)) }
+    }
+
+    /// The frames of the film that count as rendered when a task is done: a frame that several tasks render belongs to its chain.
+    pub fn counted(&self, kind: &TaskKind) -> Frames {
+        match kind {
+            TaskKind::Segment { chain, frames, .. } => frames.meet(self.owned(*chain as usize)),
+            _ => Frames::new(0, 0),
+        }
+    }
+
+    /// The task ids that `sources` names, each once.
+    pub fn source_ids(&self, frames: Frames) -> Vec<TaskId> {
+        let mut ids: Vec<_> = self.sources(frames).iter().map(|source| TaskId::of(&source.kind)).collect();
+        ids.dedup();
+        ids
+    }
+}

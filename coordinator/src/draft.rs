@@ -136,6 +136,7 @@ fn make(
         shape: plan.shape,
         settings,
         cuts: plan.cuts.clone(),
+        retake: None,
     };
     let (portrait, audio) = (portrait.to_owned(), audio.to_owned());
     let remarks = said_of_the_face(&order, &faces, wishes);

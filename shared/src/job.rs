@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Cuts, Error, FaceBox, Fps, Name, Plan, Result, Shape, digest::Digest, face::KeyPoints};
+use crate::{Cuts, Error, FaceBox, Fps, Name, Plan, Result, Shape, digest::Digest, face::KeyPoints, plan::Retake};
 
 /// The id of a job: 32 hexadecimal digits of a digest over what was ordered.
 ///
@@ -199,6 +199,9 @@ pub struct Order {
     /// Where the film is cut into chains; one chain when absent.
     #[serde(default, skip_serializing_if = "Cuts::is_one_chain")]
     pub cuts: Cuts,
+    /// What is kept of an earlier film, when only some of its frames are rendered anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retake: Option<Retake>,
 }
 
 impl Order {
@@ -207,7 +210,10 @@ impl Order {
     /// # Errors
     /// As [`Plan::cut`].
     pub fn plan(&self) -> Result<Plan> {
-        Plan::cut(self.shape, &self.cuts)
+        match &self.retake {
+            Some(retake) => Plan::again(self.shape, &self.cuts, retake),
+            None => Plan::cut(self.shape, &self.cuts),
+        }
     }
 
     /// The id of the job that orders this.
@@ -328,6 +334,7 @@ pub(crate) mod tests {
             shape: Shape { frames: 125, clip_frames: 12, segment_clips: 4, part_segments: 2 },
             settings: Settings::default(),
             cuts: Cuts::default(),
+            retake: None,
         }
     }
 

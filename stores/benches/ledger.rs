@@ -159,7 +159,7 @@ fn plan(frames: u64) -> Plan {
     let part = node(TaskKind::Part { index: 0, frames: Frames::new(0, frames) }, made);
     let film = node(TaskKind::Film, vec![part.id.clone()]);
     tasks.extend([part, film]);
-    Plan { shape: shape(frames), cuts: shared::Cuts::default(), tasks }
+    Plan { shape: shape(frames), cuts: shared::Cuts::default(), retake: None, tasks }
 }
 
 fn order(seed: u64, frames: u64) -> Order {
@@ -176,5 +176,6 @@ fn order(seed: u64, frames: u64) -> Order {
         shape: shape(frames),
         settings: Settings::default(),
         cuts: shared::Cuts::default(),
+        retake: None,
     }
 }

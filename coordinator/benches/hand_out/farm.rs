@@ -52,7 +52,7 @@ impl Farm {
         let part = node(TaskKind::Part { index: 0, frames: Frames::new(0, tasks) }, made);
         let film = node(TaskKind::Film, vec![part.id.clone()]);
         nodes.extend([part, film]);
-        let plan = Plan { shape, cuts: shared::Cuts::default(), tasks: nodes };
+        let plan = Plan { shape, cuts: shared::Cuts::default(), retake: None, tasks: nodes };
         let terms = Terms { priority, ..Terms::default() };
         let mut last = None;
         for seed in first..first + jobs {
@@ -174,5 +174,6 @@ fn order(seed: u64, shape: Shape) -> Order {
         shape,
         settings: Settings::default(),
         cuts: shared::Cuts::default(),
+        retake: None,
     }
 }

@@ -33,7 +33,7 @@ async fn submit(farm: &Farm, seed: u64, priority: Priority, now: Timestamp) -> J
     let part = node(TaskKind::Part { index: 0, frames: Frames::new(0, frames) }, made);
     let film = node(TaskKind::Film, vec![part.id.clone()]);
     tasks.extend([part, film]);
-    let plan = Plan { shape, cuts: shared::Cuts::default(), tasks };
+    let plan = Plan { shape, cuts: shared::Cuts::default(), retake: None, tasks };
     let order = Order {
         portrait: input.clone(),
         audio: input,
@@ -46,6 +46,7 @@ async fn submit(farm: &Farm, seed: u64, priority: Priority, now: Timestamp) -> J
         shape,
         settings: Settings::default(),
         cuts: shared::Cuts::default(),
+        retake: None,
     };
     let terms = Terms { priority, ..Terms::default() };
     farm.stores.ledger.submit(&order, &terms, &plan, now).await.unwrap();

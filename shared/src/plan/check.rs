@@ -13,9 +13,12 @@ impl Plan {
     /// exactly once and in order, each seam has its bridge, parts cover every frame of the film exactly once and in order, and
     /// every part needs the tasks that supply its frames.
     pub fn check(&self) -> Result<()> {
-        let layout = Layout::new(self.shape, &self.cuts)?;
+        let layout = self.layout()?;
+        let parts = layout.parts();
+        let encoded = parts.first().map_or(0, |(_, frames)| frames.start);
+        let last = parts.last().map_or(0, |(_, frames)| frames.end);
         let mut seen = BTreeSet::new();
-        let mut walk = Walk { layout, rendered: BTreeMap::new(), bridges: 0, encoded: 0 };
+        let mut walk = Walk { layout, rendered: BTreeMap::new(), bridges: 0, encoded };
         for node in &self.tasks {
             if let Some(need) = node.needs.iter().find(|need| !seen.contains(need)) {
                 return wrong(&node.id, &format!("needs {need}, which does not come before it"));
@@ -25,7 +28,7 @@ impl Plan {
             }
             walk.step(node)?;
         }
-        walk.end(self.shape.frames)
+        walk.end(last)
     }
 }
 
@@ -82,7 +85,8 @@ impl Walk<'_> {
             return Err(Error::order(format!("the plan bridges {} of {bridges} seams", self.bridges)));
         }
         if self.encoded != frames {
-            return Err(Error::order(format!("the plan encodes {} of {frames} frames", self.encoded)));
+            let encoded = self.encoded;
+            return Err(Error::order(format!("the plan encodes up to frame {encoded}, and should up to {frames}")));
         }
         Ok(())
     }

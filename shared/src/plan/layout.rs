@@ -1,21 +1,42 @@
 //! Which task renders, supplies and encodes which frames: arithmetic on a shape and its cuts.
 
-use crate::{Cuts, Frames, Result, Shape, TaskId, TaskKind};
+use super::{Kept, Retake};
+use crate::{Cuts, Frames, Order, Result, Shape, TaskId, TaskKind};
 
 /// Where the tasks of a film lie. Made in an instant, so that a worker finds out what it needs without the whole plan.
 #[derive(Clone, Copy, Debug)]
 pub struct Layout<'a> {
     shape: Shape,
     cuts: &'a Cuts,
+    retake: Option<&'a Retake>,
 }
 
-/// A run of frames of the film, and the task whose latents it is taken from.
+/// Where latents come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A task of the same job.
+    Task(TaskKind),
+    /// An earlier job, for a film of which only some frames are rendered anew.
+    Kept(Kept),
+}
+
+/// A run of frames of the film, and where its latents are taken from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
-    /// What the task makes.
-    pub kind: TaskKind,
+    /// Who made them.
+    pub origin: Origin,
     /// The frames that are taken from it.
     pub frames: Frames,
+}
+
+impl Source {
+    /// The task of the same job that makes them.
+    pub fn task(&self) -> Option<TaskId> {
+        match &self.origin {
+            Origin::Task(kind) => Some(TaskId::of(kind)),
+            Origin::Kept(_) => None,
+        }
+    }
 }
 
 impl<'a> Layout<'a> {
@@ -25,9 +46,27 @@ impl<'a> Layout<'a> {
     /// When the shape holds a zero or more than [`MOST_FRAMES`](super::MOST_FRAMES), or the seams do not leave the frames between
     /// them that overlaps need.
     pub fn new(shape: Shape, cuts: &'a Cuts) -> Result<Self> {
+        Self::with(shape, cuts, None)
+    }
+
+    /// The layout of the film that is ordered.
+    ///
+    /// # Errors
+    /// As [`Layout::new`]; when a retake does not name everything that it keeps.
+    pub fn of(order: &'a Order) -> Result<Self> {
+        Self::with(order.shape, &order.cuts, order.retake.as_ref())
+    }
+
+    pub(super) fn with(shape: Shape, cuts: &'a Cuts, retake: Option<&'a Retake>) -> Result<Self> {
         shape.check()?;
         cuts.check(&shape)?;
-        Ok(Self { shape, cuts })
+        retake.map_or(Ok(()), |retake| retake.check(cuts, &shape))?;
+        Ok(Self { shape, cuts, retake })
+    }
+
+    /// Whether a chain is kept from an earlier film.
+    pub fn is_kept(&self, chain: usize) -> bool {
+        self.retake.is_some_and(|retake| self.owned(chain).meet(retake.frames).is_empty())
     }
 
     /// The number of chains; one more than there are seams.
@@ -41,9 +80,12 @@ impl<'a> Layout<'a> {
         Frames::new(start, self.cuts.seams.get(chain).copied().unwrap_or(self.shape.frames))
     }
 
-    /// The frames that a chain renders: those that it owns, the overlaps on both sides, and its warm-up.
+    /// The frames that a chain renders: those that it owns, the overlaps on both sides, and its warm-up. None of a chain that is kept.
     pub fn rendered(&self, chain: usize) -> Frames {
         let Frames { start, end } = self.owned(chain);
+        if self.is_kept(chain) {
+            return Frames::new(start, start);
+        }
         let reach = u64::from(self.cuts.reach);
         let before = if chain == 0 { 0 } else { reach + u64::from(self.cuts.warm_up) };
         let after = if chain + 1 == self.chains() { 0 } else { reach };
@@ -89,9 +131,36 @@ impl<'a> Layout<'a> {
         self.segments_of(seam, before).chain(self.segments_of(seam + 1, overlap))
     }
 
-    /// The runs that parts encode. A chain's parts end with the bridge after it, so that each can be encoded before the next chain is
+    /// The latents of one chain in `frames`, as far as it has them, whoever supplies the film there.
+    pub fn side(&self, chain: usize, frames: Frames) -> Vec<Source> {
+        if self.is_kept(chain) {
+            return self.kept(frames);
+        }
+        let source = |kind: TaskKind| {
+            let run = kind.frames().unwrap_or(Frames::new(0, 0)).meet(frames);
+            Source { origin: Origin::Task(kind), frames: run }
+        };
+        self.segments_of(chain, frames).map(source).collect()
+    }
+
+    /// The latents of an earlier film in `frames`.
+    fn kept(&self, frames: Frames) -> Vec<Source> {
+        let kept = self.retake.into_iter().flat_map(|retake| &retake.latents);
+        let source = |kept: &Kept| Source { origin: Origin::Kept(kept.clone()), frames: kept.frames.meet(frames) };
+        kept.map(source).filter(|source| !source.frames.is_empty()).collect()
+    }
+
+    /// The runs that parts encode, each with its place in the film: of a retake only those that hold changed frames.
+    pub fn parts(&self) -> Vec<(u32, Frames)> {
+        match self.retake {
+            Some(retake) => retake.touched(self.cuts, &self.shape).collect(),
+            None => (0..).zip(self.runs()).collect(),
+        }
+    }
+
+    /// The runs that parts of a whole film encode. A chain's parts end with the bridge after it, so that each can be encoded before the next chain is
     /// done. A film of one chain has parts of whole segments.
-    pub fn parts(&self) -> impl Iterator<Item = Frames> + use<'_> {
+    fn runs(&self) -> impl Iterator<Item = Frames> + use<'_> {
         (0..self.chains()).flat_map(|chain| {
             let Frames { start, end } = self.owned(chain);
             let reach = u64::from(self.cuts.reach);
@@ -121,7 +190,7 @@ impl<'a> Layout<'a> {
         sources
     }
 
-    /// The task that supplies frame `at` of the film, and all the frames around it that it supplies.
+    /// Who supplies frame `at` of the film, and all the frames around it from there.
     fn source_at(&self, at: u64) -> Source {
         let chain = self.cuts.seams.partition_point(|seam| *seam <= at);
         let reach = u64::from(self.cuts.reach);
@@ -131,14 +200,18 @@ impl<'a> Layout<'a> {
         let seam = if at < from { Some(chain - 1) } else { (at >= to).then_some(chain) };
         if let Some(kind) = seam.and_then(|seam| self.bridge(seam)) {
             let frames = kind.frames().unwrap_or(Frames::new(at, at + 1));
-            return Source { kind, frames };
+            return Source { origin: Origin::Task(kind), frames };
+        }
+        if let Some(kept) = self.retake.filter(|_| self.is_kept(chain)).and_then(|retake| retake.latents_at(at)) {
+            let frames = kept.frames.meet(Frames::new(from, to));
+            return Source { origin: Origin::Kept(kept.clone()), frames };
         }
         let (all, size) = (self.rendered(chain), self.shape.segment_frames());
-        let index = (at - all.start) / size;
+        let index = at.saturating_sub(all.start) / size;
         let first = all.start + index * size;
         let rendered = Frames::new(first, (first + size).min(all.end));
         let kind = TaskKind::Segment { chain: chain as u32, index: index as u32, frames: rendered };
-        Source { kind, frames: rendered.meet(Frames::new(from, to)) }
+        Source { origin: Origin::Task(kind), frames: rendered.meet(Frames::new(from, to)) }
     }
 
     /// The frames of the film that count as rendered when a task is done: a frame that several tasks render belongs to its chain.
@@ -151,7 +224,7 @@ impl<'a> Layout<'a> {
 
     /// The task ids that `sources` names, each once.
     pub fn source_ids(&self, frames: Frames) -> Vec<TaskId> {
-        let mut ids: Vec<_> = self.sources(frames).iter().map(|source| TaskId::of(&source.kind)).collect();
+        let mut ids: Vec<_> = self.sources(frames).iter().filter_map(Source::task).collect();
         ids.dedup();
         ids
     }

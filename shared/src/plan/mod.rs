@@ -3,6 +3,7 @@
 mod check;
 mod cuts;
 mod layout;
+mod retake;
 mod shape;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use cuts::{Cuts, Join};
-pub use layout::{Layout, Source};
+pub use layout::{Layout, Origin, Source};
+pub use retake::{Kept, Retake};
 pub use shape::{MOST_FRAMES, Shape};
 
 use crate::{Result, TaskId, TaskKind};
@@ -35,6 +37,9 @@ pub struct Plan {
     /// Where it is cut into chains.
     #[serde(default, skip_serializing_if = "Cuts::is_one_chain")]
     pub cuts: Cuts,
+    /// What is kept of an earlier film.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retake: Option<Retake>,
     /// The tasks.
     pub tasks: Vec<TaskNode>,
 }
@@ -53,7 +58,19 @@ impl Plan {
     /// # Errors
     /// As [`Layout::new`].
     pub fn cut(shape: Shape, cuts: &Cuts) -> Result<Self> {
-        let layout = Layout::new(shape, cuts)?;
+        Self::with(shape, cuts, None)
+    }
+
+    /// Plans a film of which only some frames are rendered anew: the chain between its seams, bridges, and the parts that change.
+    ///
+    /// # Errors
+    /// As [`Layout::of`].
+    pub fn again(shape: Shape, cuts: &Cuts, retake: &Retake) -> Result<Self> {
+        Self::with(shape, cuts, Some(retake))
+    }
+
+    fn with(shape: Shape, cuts: &Cuts, retake: Option<&Retake>) -> Result<Self> {
+        let layout = Layout::with(shape, cuts, retake)?;
         let mut tasks = vec![TaskNode::new(TaskKind::Prepare, vec![])];
         let prepare = tasks[0].id.clone();
         for chain in 0..layout.chains() {
@@ -72,15 +89,15 @@ impl Plan {
             tasks.push(TaskNode::new(kind, needs));
         }
         let mut parts = Vec::new();
-        for (index, frames) in layout.parts().enumerate() {
+        for (index, frames) in layout.parts() {
             let mut needs = vec![prepare.clone()];
             needs.extend(layout.source_ids(frames));
-            let node = TaskNode::new(TaskKind::Part { index: index as u32, frames }, needs);
+            let node = TaskNode::new(TaskKind::Part { index, frames }, needs);
             parts.push(node.id.clone());
             tasks.push(node);
         }
         tasks.push(TaskNode::new(TaskKind::Film, parts));
-        Ok(Self { shape, cuts: cuts.clone(), tasks })
+        Ok(Self { shape, cuts: cuts.clone(), retake: retake.cloned(), tasks })
     }
 
     /// For each task, the frames that are worked on one after the other from it to the film at
@@ -105,8 +122,12 @@ impl Plan {
     /// # Errors
     /// As [`Layout::new`].
     pub fn counted(&self) -> Result<Vec<u64>> {
-        let layout = Layout::new(self.shape, &self.cuts)?;
+        let layout = self.layout()?;
         Ok(self.tasks.iter().map(|node| layout.counted(&node.kind).len()).collect())
+    }
+
+    fn layout(&self) -> Result<Layout<'_>> {
+        Layout::with(self.shape, &self.cuts, self.retake.as_ref())
     }
 
     /// The task called `id`.

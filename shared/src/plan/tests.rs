@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::Frames;
+use crate::{Frames, JobId, ports::BlobKey};
 
 fn shape(frames: u64) -> Shape {
     Shape { frames, clip_frames: 12, segment_clips: 4, part_segments: 2 }
@@ -53,6 +53,104 @@ fn a_film_that_is_cut_has_no_bridges() {
     assert_eq!(layout.rendered(1), Frames::new(48, 125));
     let frames: Vec<_> = layout.sources(Frames::new(50, 70)).into_iter().map(|source| source.frames).collect();
     assert_eq!(frames, [Frames::new(50, 60), Frames::new(60, 70)]);
+}
+
+fn kept(frames: (u64, u64), name: &str) -> Kept {
+    let blob = BlobKey::from_text(format!("jobs/{}/{name}/1/x", "a".repeat(32))).unwrap();
+    Kept { frames: Frames::new(frames.0, frames.1), blob }
+}
+
+/// A retake of `frames` in a film of 480 frames that was one chain.
+fn retake(frames: Frames) -> (Cuts, Retake) {
+    let cuts = Retake::cuts(frames, &shape(480), Join::Bridge);
+    let latents = (0..10).map(|i| kept((i * 48, i * 48 + 48), &format!("segment-0-{i:05}"))).collect();
+    let parts = (0..5).map(|i| kept((i * 96, i * 96 + 96), &format!("part-{i:05}"))).collect();
+    let base: JobId = "a".repeat(32).parse().unwrap();
+    (cuts, Retake { base, frames, latents, parts })
+}
+
+#[test]
+fn a_retake_renders_its_frames_and_keeps_the_rest() {
+    let (cuts, retake) = retake(Frames::new(200, 260));
+    let plan = Plan::again(shape(480), &cuts, &retake).unwrap();
+    plan.check().unwrap();
+    assert_eq!(
+        ids(&plan),
+        [
+            "prepare",
+            "segment-1-00000",
+            "segment-1-00001",
+            "bridge-00000",
+            "bridge-00001",
+            "part-00001",
+            "part-00002",
+            "film"
+        ]
+    );
+    let frames = |id: &str| plan.task(&TaskId::from_text(id)).unwrap().kind.frames().unwrap();
+    assert_eq!(frames("segment-1-00000"), Frames::new(176, 224), "a clip of overlap, and one of warm-up");
+    assert_eq!(frames("segment-1-00001"), Frames::new(224, 272));
+    assert_eq!(plan.counted().unwrap().iter().sum::<u64>(), 60);
+    let layout = Layout::with(plan.shape, &cuts, Some(&retake)).unwrap();
+    let from: Vec<_> = layout
+        .sources(Frames::new(96, 288))
+        .into_iter()
+        .map(|source| (source.frames.start, source.task().map_or("kept".into(), |task| task.as_str().to_owned())))
+        .collect();
+    let expected = [
+        (96, "kept"),
+        (144, "kept"),
+        (188, "bridge-00000"),
+        (212, "segment-1-00000"),
+        (224, "segment-1-00001"),
+        (248, "bridge-00001"),
+        (272, "kept"),
+    ];
+    assert_eq!(from, expected.map(|(at, who)| (at, who.to_owned())));
+    let left: Vec<_> = layout.side(0, Frames::new(176, 212)).into_iter().map(|source| source.frames).collect();
+    assert_eq!(left, [Frames::new(176, 192), Frames::new(192, 212)]);
+}
+
+#[test]
+fn a_retake_at_an_end_has_one_seam() {
+    for (frames, bridges) in [(Frames::new(0, 60), 1), (Frames::new(400, 480), 1)] {
+        let (cuts, retake) = retake(frames);
+        let plan = Plan::again(shape(480), &cuts, &retake).unwrap();
+        plan.check().unwrap();
+        assert_eq!(plan.tasks.iter().filter(|node| matches!(node.kind, TaskKind::Bridge { .. })).count(), bridges);
+        assert_eq!(plan.counted().unwrap().iter().sum::<u64>(), frames.len());
+    }
+}
+
+#[test]
+fn a_retake_takes_as_many_frames_as_its_seams_need() {
+    let reach = |start, end| Retake::reach(Frames::new(start, end), &shape(480));
+    assert_eq!(reach(200, 260).unwrap(), Frames::new(200, 260));
+    assert_eq!(reach(200, 210).unwrap(), Frames::new(187, 223), "36 frames are the least");
+    assert_eq!(reach(20, 90).unwrap(), Frames::new(0, 90), "no room for an overlap before it");
+    assert_eq!(reach(400, 470).unwrap(), Frames::new(400, 480));
+    for (start, end) in [(0, 480), (10, 475), (470, 490), (5, 5), (600, 700)] {
+        assert!(reach(start, end).is_err(), "{start}-{end}");
+    }
+}
+
+#[test]
+fn a_retake_that_keeps_too_little_is_found_out() {
+    let (cuts, good) = retake(Frames::new(200, 260));
+    let broken = |change: &dyn Fn(&mut Retake)| {
+        let mut retake = good.clone();
+        change(&mut retake);
+        assert!(Plan::again(shape(480), &cuts, &retake).is_err(), "{retake:?}");
+    };
+    broken(&|retake| drop(retake.latents.remove(3)));
+    broken(&|retake| drop(retake.latents.remove(5)));
+    broken(&|retake| drop(retake.parts.remove(0)));
+    broken(&|retake| drop(retake.parts.pop()));
+    broken(&|retake| retake.frames = Frames::new(200, 261));
+    let mut little = good.clone();
+    little.latents.retain(|kept| kept.frames.start >= 96 && kept.frames.end <= 288);
+    assert!(Plan::again(shape(480), &cuts, &little).is_ok(), "nothing else is read");
+    assert!(Plan::again(shape(480), &Cuts::default(), &good).is_err());
 }
 
 #[test]

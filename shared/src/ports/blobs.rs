@@ -7,7 +7,8 @@ use async_trait::async_trait;
 use crate::{Error, JobId, Result, TaskId};
 
 /// The name of a blob: relative path segments joined by `/`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct BlobKey(String);
 
 impl BlobKey {
@@ -74,6 +75,20 @@ impl BlobKey {
     /// The last segment.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+impl TryFrom<String> for BlobKey {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        Self::from_text(text)
+    }
+}
+
+impl From<BlobKey> for String {
+    fn from(key: BlobKey) -> Self {
+        key.0
     }
 }
 

@@ -57,6 +57,7 @@ fn lease(until: Timestamp) -> Lease {
         shape,
         settings: Settings::default(),
         cuts: shared::Cuts::default(),
+        retake: None,
     };
     let node = Plan::new(shape).unwrap().tasks[0].clone();
     let key = TaskKey { job: order.job_id(), task: node.id.clone() };

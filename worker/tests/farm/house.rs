@@ -182,6 +182,7 @@ pub(crate) fn order() -> Order {
         shape: Shape { frames: FRAMES, clip_frames: CLIP, segment_clips: 2, part_segments: 2 },
         settings: Settings::default(),
         cuts: shared::Cuts::default(),
+        retake: None,
     }
 }
 

@@ -64,7 +64,7 @@ async fn insert_job(
     ))
     .bind(id.as_str())
     .bind(to_json(order)?)
-    .bind(plan.shape.frames as i64)
+    .bind(plan.counted()?.iter().sum::<u64>() as i64)
     .bind(JobState::Running.name())
     .bind(now.0)
     .bind(to_json(terms)?)

@@ -24,7 +24,7 @@ fn ready_at_once() -> Plan {
     let film = node(TaskKind::Film, vec![part.id.clone()]);
     tasks.extend([part, film]);
     let shape = Shape { frames: TASKS, clip_frames: 1, segment_clips: 1, part_segments: TASKS as u32 };
-    Plan { shape, cuts: shared::Cuts::default(), tasks }
+    Plan { shape, cuts: shared::Cuts::default(), retake: None, tasks }
 }
 
 /// Fills a ledger with so many jobs and hands tasks out; what was read meanwhile.

@@ -176,6 +176,7 @@ pub(crate) fn order(frames: u64) -> Order {
         shape: plan(frames).shape,
         settings: Settings { guidance: Some(2.5), ..Settings::default() },
         cuts: shared::Cuts::default(),
+        retake: None,
     }
 }
 

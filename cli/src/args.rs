@@ -13,7 +13,7 @@ pub(crate) mod render;
 pub(crate) mod roles;
 
 use access::{TenantArgs, TokenArgs};
-use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, WorkersArgs};
+use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, RetakeArgs, WorkersArgs};
 use model::ModelArgs;
 use orders::{BatchArgs, SubmitArgs};
 use render::{PlanArgs, RenderArgs};
@@ -107,6 +107,8 @@ Exit codes: 0 all is well, 1 something is wrong here, 3 a service cannot be reac
     /// Take a failed or cancelled job up again; what is done stays done.
     #[command(after_help = "Example:\n  emofarm retry 0f5d…")]
     Retry(JobArgs),
+    /// Render some frames of a film anew and keep the rest.
+    Retake(RetakeArgs),
     /// Change how urgent a job is.
     Priority(PriorityArgs),
     /// Say why a job is not running.

@@ -37,12 +37,17 @@ pub(crate) struct House {
 }
 
 impl House {
+    /// Where the work of `job` is kept under `data`.
+    pub(crate) fn place(data: &Path, job: &JobId) -> PathBuf {
+        data.join("renders").join(job.as_str())
+    }
+
     /// Opens the directory of `job` under `data`, making it when it is new.
     ///
     /// # Errors
     /// When another process renders the same job, or the directory cannot be used.
     pub(crate) async fn open(data: &Path, job: &JobId) -> Result<Self> {
-        let dir = data.join("renders").join(job.as_str());
+        let dir = Self::place(data, job);
         let unusable = |e: std::io::Error| {
             Error::order(format!("cannot keep work in {}", dir.display()))
                 .from_source(e)

@@ -92,6 +92,7 @@ fn client(command: &Command, settings: &Settings, json: bool) -> Result<u8> {
         Command::Resume(args) => jobs::steer::act(&args.job, "resume", settings, json),
         Command::Drain(args) => jobs::steer::act(&args.job, "drain", settings, json),
         Command::Retry(args) => jobs::steer::act(&args.job, "retry", settings, json),
+        Command::Retake(args) => jobs::retake::run(args, settings, json),
         Command::Priority(args) => jobs::steer::priority(args, settings, json),
         Command::Explain(args) => jobs::show::explain(args, settings, json),
         Command::Workers(args) => jobs::workers::run(args, settings, json),

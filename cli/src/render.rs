@@ -27,14 +27,7 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
             output::note(format_args!("note: {remark}"));
         }
     }
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        // Two tasks at a time, each with one thread of work and one of files; more would only keep memory of their own.
-        .max_blocking_threads(8)
-        .enable_all()
-        .build()
-        .map_err(|e| Error::world("the async runtime does not start").from_source(e))?;
-    let film = runtime.block_on(async {
+    let film = crate::runtime::embedded()?.block_on(async {
         let cancel = interrupt::token()?;
         let house = House::open(&settings.data_dir, &draft.id).await?;
         let mut bar = Bar::new(json);
@@ -53,9 +46,9 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
 }
 
 /// What was delivered.
-struct Film {
-    path: std::path::PathBuf,
-    info: media::probe::FilmInfo,
+pub(crate) struct Film {
+    pub(crate) path: std::path::PathBuf,
+    pub(crate) info: media::probe::FilmInfo,
     kept: Option<std::path::PathBuf>,
     /// Frames that an earlier run had rendered.
     resumed: u64,
@@ -102,7 +95,11 @@ async fn work(
     Err(Error::world(format!("job {} failed: {why}", draft.id)))
 }
 
-async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Result<Film> {
+/// Puts the film of a job that is done where it belongs.
+///
+/// # Errors
+/// When the film is not there, or cannot be put there.
+pub(crate) async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Result<Film> {
     let tasks = house.stores.ledger.tasks(&job.id).await?;
     let film = tasks.iter().find(|task| task.kind == shared::TaskKind::Film);
     let film = film.ok_or_else(|| Error::world(format!("job {} has no film", job.id)))?;

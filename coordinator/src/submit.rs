@@ -28,8 +28,22 @@ pub struct Submission {
 /// [`Cause::Order`](shared::error::Cause::Order) naming the file when it changed since the draft; otherwise what the stores
 /// say, and submitting again continues where this stopped.
 pub async fn submit(draft: &Draft, ledger: &dyn Ledger, blobs: &dyn Blobs, clock: &dyn Clock) -> Result<Submission> {
+    submit_for(draft, &Terms::default(), ledger, blobs, clock).await
+}
+
+/// The same under terms.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn submit_for(
+    draft: &Draft,
+    terms: &Terms,
+    ledger: &dyn Ledger,
+    blobs: &dyn Blobs,
+    clock: &dyn Clock,
+) -> Result<Submission> {
     keep_inputs(draft, blobs).await?;
-    submit_kept(draft, &Terms::default(), ledger, clock).await
+    submit_kept(draft, terms, ledger, clock).await
 }
 
 /// Keeps the inputs as blobs.

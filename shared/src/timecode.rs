@@ -118,6 +118,97 @@ pub struct Timecode {
     pub fps: Fps,
 }
 
+impl Timecode {
+    /// Reads `HH:MM:SS:FF`, or `HH:MM:SS;FF` where frame numbers are dropped.
+    ///
+    /// # Errors
+    /// As [`Label::read`] and [`Label::frame`].
+    pub fn read(text: &str, fps: Fps) -> Result<Self> {
+        Ok(Self { frame: Label::read(text)?.frame(fps)?, fps })
+    }
+}
+
+/// A timecode as it is written, before anything is known about the rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// Hours, 0 to 99.
+    pub hours: u64,
+    /// Minutes, 0 to 59.
+    pub minutes: u64,
+    /// Seconds, 0 to 59.
+    pub seconds: u64,
+    /// Frames.
+    pub frames: u64,
+    /// Whether frame numbers are dropped, so that labels keep up with the clock at 29.97 and 59.94 frames a second: the first two (or four)
+    /// of each minute but every tenth (SMPTE ST 12-1).
+    pub drop_frame: bool,
+}
+
+impl Label {
+    /// Reads `HH:MM:SS:FF`; `;`, `,` or `.` before the frames says that frame numbers are dropped.
+    ///
+    /// # Errors
+    /// When it has another form, or more than 59 minutes or seconds.
+    pub fn read(text: &str) -> Result<Self> {
+        let wrong = || {
+            Error::order(format!("\"{text}\" is not a timecode"))
+                .mend("give HH:MM:SS:FF, or HH:MM:SS;FF where frame numbers are dropped")
+        };
+        let parts: Vec<&str> = text.split([':', ';', ',', '.']).collect();
+        let number = |part: &str| match part.len() {
+            1..=3 if part.bytes().all(|b| b.is_ascii_digit()) => part.parse::<u64>().map_err(|_| wrong()),
+            _ => Err(wrong()),
+        };
+        let [hours, minutes, seconds, frames] = parts[..] else { return Err(wrong()) };
+        let drop_frame = text.contains([';', ',', '.']);
+        let label = Self {
+            hours: number(hours)?,
+            minutes: number(minutes)?,
+            seconds: number(seconds)?,
+            frames: number(frames)?,
+            drop_frame,
+        };
+        if label.hours > 99 || label.minutes > 59 || label.seconds > 59 { Err(wrong()) } else { Ok(label) }
+    }
+
+    /// The frame that it labels.
+    ///
+    /// # Errors
+    /// When the rate has fewer frames in a second, drops no frame numbers, or drops this one.
+    pub fn frame(&self, fps: Fps) -> Result<u64> {
+        let rate = fps.nominal();
+        let wrong =
+            |what: String| Err(Error::order(format!("{self} is not a timecode of {fps} frames a second: {what}")));
+        if self.frames >= rate {
+            return wrong(format!("its seconds have the frames 0 to {}", rate - 1))
+                .map_err(|error: Error| error.mend("give --fps the rate that the timecodes were made with"));
+        }
+        let minutes = self.hours * 60 + self.minutes;
+        let counted = (minutes * 60 + self.seconds) * rate + self.frames;
+        if !self.drop_frame {
+            return Ok(counted);
+        }
+        if fps.den() != 1001 || !rate.is_multiple_of(30) {
+            return wrong("only 29.97 and 59.94 drop frame numbers".into())
+                .map_err(|error: Error| error.mend("write : before the frames where none are dropped"));
+        }
+        let dropped = rate / 15;
+        if self.seconds == 0 && self.frames < dropped && !self.minutes.is_multiple_of(10) {
+            return wrong("this number is dropped".into())
+                .map_err(|error: Error| error.mend(format!("the minute begins with frame {dropped}")));
+        }
+        Ok(counted - dropped * (minutes - minutes / 10))
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hours, minutes, seconds, frames, drop_frame } = self;
+        let mark = if *drop_frame { ';' } else { ':' };
+        write!(f, "{hours:02}:{minutes:02}:{seconds:02}{mark}{frames:02}")
+    }
+}
+
 impl fmt::Display for Timecode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rate = self.fps.nominal();
@@ -159,7 +250,65 @@ mod tests {
         assert_eq!(show(30, "29.97"), "00:00:01:00");
     }
 
+    #[test]
+    fn labels_are_read_with_and_without_dropped_numbers() {
+        let frame = |text: &str, fps: &str| Timecode::read(text, fps.parse().unwrap()).map(|timecode| timecode.frame);
+        assert_eq!(frame("01:00:00:24", "25").unwrap(), 25 * 3600 + 24);
+        assert_eq!(frame("00:01:00:00", "29.97").unwrap(), 1800);
+        // The numbers of SMPTE ST 12-1: 17,982 frames in ten minutes, 107,892 in an hour.
+        let dropped = [
+            ("00:00:59;29", 1799),
+            ("00:01:00;02", 1800),
+            ("00:09:59;29", 17_981),
+            ("00:10:00;00", 17_982),
+            ("01:00:00;00", 107_892),
+            ("00:01:00.02", 1800),
+        ];
+        for (text, expected) in dropped {
+            assert_eq!(frame(text, "29.97").unwrap(), expected, "{text}");
+        }
+        assert_eq!(frame("00:01:00;04", "59.94").unwrap(), 3600);
+        assert_eq!(frame("01:00:00;00", "59.94").unwrap(), 2 * 107_892);
+        for text in [
+            "",
+            "1",
+            "00:00:00",
+            "00:00:00:00:00",
+            "a:00:00:00",
+            "00:60:00:00",
+            "00:00:60:00",
+            "100:00:00:00",
+            "0:0:0:-1",
+        ] {
+            let error = frame(text, "25").unwrap_err();
+            assert!(error.to_string().contains("is not a timecode") && error.mending().is_some(), "{error}");
+        }
+        for (text, fps, why) in [
+            ("00:00:00:25", "25", "the frames 0 to 24"),
+            ("00:00:00;10", "25", "drop frame numbers"),
+            ("00:00:00;10", "24000/1001", "drop frame numbers"),
+            ("00:01:00;01", "29.97", "is dropped"),
+        ] {
+            let error = frame(text, fps).unwrap_err();
+            assert!(error.to_string().contains(why) && error.mending().is_some(), "{error}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn every_frame_has_one_label_where_numbers_are_dropped(frame in 0u64..4_000_000, double: bool) {
+            let fps: Fps = if double { "59.94" } else { "29.97" }.parse().unwrap();
+            // Labels ascend one by one: the next label of each frame's is the next frame's.
+            let dropped = fps.nominal() / 15;
+            let in_ten = 600 * fps.nominal() - 9 * dropped;
+            let (tens, rest) = (frame / in_ten, frame % in_ten);
+            let minute = 60 * fps.nominal();
+            let skipped = if rest < minute { 0 } else { dropped * (1 + (rest - minute) / (minute - dropped)) };
+            let text = Timecode { frame: frame + tens * 9 * dropped + skipped, fps }.to_string();
+            let text = format!("{};{}", &text[..8], &text[9..]);
+            prop_assert_eq!(Timecode::read(&text, fps).unwrap().frame, frame, "{}", text);
+        }
+
         #[test]
         fn frames_cover_the_audio_and_not_one_more(samples in 1u64..500_000_000, rate in 8_000u32..192_000, num in 1u32..60_000) {
             let fps = Fps::new(num.max(1001), 1001).unwrap();

@@ -4,18 +4,17 @@ use std::path::PathBuf;
 
 use media::film::JoinSpec;
 use shared::{
-    Error, Result,
-    ports::{Control, Lease},
+    Error, Layout, Result, TaskId, TaskKind,
+    ports::{
+        Control, Lease,
+        blobs::{FILM, PART},
+    },
 };
 
 use crate::{
     input::{self, AUDIO},
-    part::PART,
     work::{Work, off_the_runtime},
 };
-
-/// Name of the blob with the finished film.
-pub(crate) const FILM: &str = "film.mp4";
 
 /// Joins the film.
 pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
@@ -36,10 +35,21 @@ pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
 }
 
 async fn fetch_parts(work: &Work<'_>) -> Result<Vec<PathBuf>> {
+    let order = &work.lease.order;
+    // Of a retake, most parts are those of the earlier film; those that it made stand between them.
+    let kept = order.retake.iter().flat_map(|retake| &retake.parts).map(|part| (part.frames, Some(&part.blob)));
+    let all: Vec<_> = match order.retake {
+        Some(_) => kept.collect(),
+        None => Layout::of(order)?.parts().into_iter().map(|(_, frames)| (frames, None)).collect(),
+    };
     let mut parts = Vec::new();
-    for need in &work.lease.node.needs {
-        let file = work.scratch().join(format!("{need}.mp4"));
-        work.fetch(need, PART, &file).await?;
+    for (index, (frames, kept)) in (0..).zip(all) {
+        let part = TaskId::of(&TaskKind::Part { index, frames });
+        let file = work.scratch().join(format!("{part}.mp4"));
+        match kept.filter(|_| !work.lease.node.needs.contains(&part)) {
+            Some(blob) => work.fetch_blob(blob, &file).await?,
+            None => work.fetch(&part, PART, &file).await?,
+        }
         parts.push(file);
     }
     Ok(parts)

@@ -3,7 +3,7 @@
 use shared::{Bundle, Error, Frames, Result, Tensor, tensor::Precision};
 
 /// Name of the blob that a segment leaves for the parts.
-pub(crate) const LATENTS: &str = "latents.safetensors";
+pub(crate) use shared::ports::blobs::LATENTS;
 
 /// Name of the blob that a segment leaves for the next one: its motion frames.
 pub(crate) const HANDOFF: &str = "handoff.safetensors";

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use media::film::{PartSpec, PartWriter, Preset};
-use shared::{Error, Frames, Order, Result, ports::Renderer};
+use shared::{
+    Error, Frames, Order, Result,
+    ports::{Renderer, blobs::PART},
+};
 use tokio::sync::mpsc;
 
 use crate::{
@@ -11,9 +14,6 @@ use crate::{
     stop::Stop,
     work::{Work, off_the_runtime, prepare},
 };
-
-/// Name of the blob that a part leaves for the film.
-pub(crate) const PART: &str = "part.mp4";
 
 /// Frames decoded at a time: few, since pictures are large and latents are small.
 const BATCH: usize = 8;

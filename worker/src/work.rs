@@ -135,7 +135,8 @@ impl<'a> Work<'a> {
         self.fetch_blob(&BlobKey::input(&self.lease.key.job, name)?, file).await
     }
 
-    async fn fetch_blob(&self, key: &BlobKey, file: &Path) -> Result<()> {
+    /// Copies a blob into a file.
+    pub(crate) async fn fetch_blob(&self, key: &BlobKey, file: &Path) -> Result<()> {
         self.stop.check()?;
         let blobs = &self.worker.ports.blobs;
         self.moved("a blob is to be read", |told| async move { blobs.fetch_with(key, file, &told).await }).await?;

@@ -96,6 +96,43 @@ pub(crate) struct CancelArgs {
     pub(crate) reason: Option<String>,
 }
 
+/// Arguments of `retake`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  emofarm retake 0f5d… 00:41:12:00-00:41:20:00 --wait -o film-2.mp4
+  emofarm retake 0f5d… 00:00:03:00-00:00:05:12 --seed 7 -o film-2.mp4
+  emofarm retake 0f5d… 00:00:03:00-00:00:05:12 --audio corrected.wav
+
+Only these frames and a bridge at both ends are rendered; the rest of the film is kept as it is. The earlier film stays: a retake is a
+job of its own. A film that \"emofarm render --keep-latents\" made is changed on this machine, and -o says where the new one goes.")]
+pub(crate) struct RetakeArgs {
+    /// The job whose film is changed.
+    #[arg(value_parser = parse::<JobId>)]
+    pub(crate) job: JobId,
+    /// From one timecode up to, and without, another: HH:MM:SS:FF-HH:MM:SS:FF.
+    #[arg(value_name = "FROM-TO")]
+    pub(crate) range: String,
+    /// Seed of the noise of these frames [default: the one after the film's].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Another track for the whole film, as long as the one before: a file, or a URL that the farm fetches.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) audio: Option<String>,
+    /// How urgent it is: low, normal, high, urgent, or 0 to 100 [default: as the film was].
+    #[arg(long, value_parser = parse::<Priority>)]
+    pub(crate) priority: Option<Priority>,
+    /// Follow the job until it ends; exit code 1 when it fails.
+    #[arg(long)]
+    pub(crate) wait: bool,
+    /// Put the new film there when it is made; waits for it.
+    #[arg(short, long, value_name = "FILM.mp4", value_hint = ValueHint::FilePath)]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace the film if it exists.
+    #[arg(long, requires = "output")]
+    pub(crate) overwrite: bool,
+}
+
 /// Arguments of `priority`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  emofarm priority 0f5d… urgent")]

@@ -89,28 +89,42 @@ impl Package<'_> {
                 Input::Uri(uri) => order.audio = Some(Source { uri: uri.clone() }),
             }
         }
-        let body = order.json()?;
-        if files.is_empty() {
-            let answer = api.answer(&Ask::post(&["jobs"]).body(body).once(self.key), &[], PATIENCE).await?;
-            return read(answer, PATIENCE).await;
-        }
-        let total = files.iter().filter_map(|(_, path)| path.metadata().ok()).map(|found| found.len()).sum();
-        let bar = transfer_bar("uploading", total, quiet);
-        let answer = api
-            .patiently(PATIENCE, || {
-                // A try that follows another one begins from the start.
-                bar.set_position(0);
-                let (files, body, bar) = (files.clone(), body.clone(), bar.clone());
-                async move {
-                    let form = form(&body, &files, &bar).await?;
-                    let request = api.request(Method::POST, &["jobs"]);
-                    Ok(request.header("Idempotency-Key", self.key).multipart(form))
-                }
-            })
-            .await;
-        bar.finish_and_clear();
-        read(answer?, PATIENCE).await
+        send(api, &["jobs"], order.json()?, &files, self.key, quiet).await
     }
+}
+
+/// Sends an order to `path` below `/v1`, with its files as a form when there are any, and reads the farm's document about it.
+///
+/// # Errors
+/// As [`Package::send`].
+pub(crate) async fn send(
+    api: &Api,
+    path: &[&str],
+    body: Value,
+    files: &[(&'static str, &Path)],
+    key: &str,
+    quiet: bool,
+) -> Result<Value> {
+    if files.is_empty() {
+        let answer = api.answer(&Ask::post(path).body(body).once(key), &[], PATIENCE).await?;
+        return read(answer, PATIENCE).await;
+    }
+    let total = files.iter().filter_map(|(_, path)| path.metadata().ok()).map(|found| found.len()).sum();
+    let bar = transfer_bar("uploading", total, quiet);
+    let answer = api
+        .patiently(PATIENCE, || {
+            // A try that follows another one begins from the start.
+            bar.set_position(0);
+            let (body, bar) = (body.clone(), bar.clone());
+            async move {
+                let form = form(&body, files, &bar).await?;
+                let request = api.request(Method::POST, path);
+                Ok(request.header("Idempotency-Key", key).multipart(form))
+            }
+        })
+        .await;
+    bar.finish_and_clear();
+    read(answer?, PATIENCE).await
 }
 
 async fn form(order: &Value, files: &[(&'static str, &Path)], bar: &ProgressBar) -> Result<Form> {

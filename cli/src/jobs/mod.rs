@@ -3,6 +3,7 @@
 mod bars;
 pub(crate) mod list;
 pub(crate) mod logs;
+pub(crate) mod retake;
 pub(crate) mod show;
 pub(crate) mod steer;
 pub(crate) mod submit;

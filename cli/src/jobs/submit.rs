@@ -37,29 +37,43 @@ pub(crate) fn run(args: &SubmitArgs, settings: &Settings, json: bool) -> Result<
     let package = Package { portrait: &portrait, audio: &audio, order, key: &chance::key()? };
     runtime::client(async {
         let document = package.send(&api, json).await?;
-        let id = id_of(&document)?;
-        if !args.wait && place.is_none() {
-            show(&document, &id, json);
-            return Ok(exit::DONE);
-        }
-        if !json {
-            note(format_args!("job {id} is submitted"));
-        }
-        let (job, last) = watch::follow(&api, &id, json).await?;
-        if job.state != "done" {
-            return Err(ended_badly(&job));
-        }
-        let bytes = match &place {
-            Some(place) => Some(fetch(&api, &id, "film", place, json).await?),
-            None => None,
-        };
-        match (json, &place, bytes) {
-            (true, ..) => say_document(true, &last),
-            (false, Some(place), Some(bytes)) => say!("{}: {}", place.path().display(), output::bytes(bytes)),
-            _ => say!("job {id} is done: \"emofarm download {id} -o film.mp4\" fetches the film"),
-        }
-        Ok(exit::DONE)
+        see_through(&api, &document, args.wait, place.as_ref(), json).await
     })
+}
+
+/// Shows a job that the farm took, or follows it to its end and fetches the film, as was asked.
+///
+/// # Errors
+/// When the job fails, or its film cannot be fetched.
+pub(super) async fn see_through(
+    api: &Api,
+    document: &Value,
+    wait: bool,
+    place: Option<&Delivery>,
+    json: bool,
+) -> Result<u8> {
+    let id = id_of(document)?;
+    if !wait && place.is_none() {
+        show(document, &id, json);
+        return Ok(exit::DONE);
+    }
+    if !json {
+        note(format_args!("job {id} is submitted"));
+    }
+    let (job, last) = watch::follow(api, &id, json).await?;
+    if job.state != "done" {
+        return Err(ended_badly(&job));
+    }
+    let bytes = match place {
+        Some(place) => Some(fetch(api, &id, "film", place, json).await?),
+        None => None,
+    };
+    match (json, place, bytes) {
+        (true, ..) => say_document(true, &last),
+        (false, Some(place), Some(bytes)) => say!("{}: {}", place.path().display(), output::bytes(bytes)),
+        _ => say!("job {id} is done: \"emofarm download {id} -o film.mp4\" fetches the film"),
+    }
+    Ok(exit::DONE)
 }
 
 /// The job's id in the farm's answer.

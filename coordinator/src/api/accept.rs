@@ -17,7 +17,7 @@ use super::{
     wire::{
         estimate::EstimateBody,
         job::{AcceptedBody, JobBody},
-        order::Ordered,
+        order::{OrderBody, Ordered},
     },
 };
 use crate::{
@@ -29,9 +29,13 @@ use crate::{
 };
 
 /// Checks everything, then keeps the inputs and records the job.
-pub(crate) async fn accept(farm: &Arc<Farm>, caller: &Caller, mut received: Received) -> Answer<AcceptedBody> {
+pub(crate) async fn accept(
+    farm: &Arc<Farm>,
+    caller: &Caller,
+    mut received: Received<OrderBody>,
+) -> Answer<AcceptedBody> {
     let ordered = received.body.read(&farm.settings, &caller.tenant)?;
-    let tenant = entitled(farm, caller, &ordered.terms).await?;
+    let tenant = tenant_of(farm, caller, &ordered.terms).await?;
     let card = card(farm, &ordered.model).await?;
     for (part, source) in [(Part::Portrait, &received.body.portrait), (Part::Audio, &received.body.audio)] {
         let slot = received.files.slot(part);
@@ -48,23 +52,35 @@ pub(crate) async fn accept(farm: &Arc<Farm>, caller: &Caller, mut received: Rece
         }
     }
     let drafted = draft(farm, &received, &ordered, card).await?;
+    let private = [Part::Portrait, Part::Audio].map(|part| received.scratch.private(part));
+    let taken = take_in(farm, caller, &ordered.terms, &tenant, &drafted, "job.submit").await;
+    taken.map_err(|problem| private.iter().fold(problem, |problem, dir| problem.without(dir)))
+}
+
+/// Keeps the inputs and records the job, for a caller who does `act`.
+pub(crate) async fn take_in(
+    farm: &Arc<Farm>,
+    caller: &Caller,
+    terms: &Terms,
+    tenant: &Tenant,
+    drafted: &Draft,
+    act: &str,
+) -> Answer<AcceptedBody> {
     if let Some(longest) = tenant.longest_film.filter(|longest| drafted.order.seconds() > *longest as f64) {
         let detail = format!("the film has {:.1} s, and the tenant may order {longest} s", drafted.order.seconds());
         return Err(Problem::new(Code::FilmTooLong, detail).mend("cut the track into several jobs"));
     }
-    let private = [Part::Portrait, Part::Audio].map(|part| received.scratch.private(part));
-    let new = record(farm, &ordered.terms, &tenant, &drafted).await;
-    let new = new.map_err(|problem| private.iter().fold(problem, |problem, dir| problem.without(dir)))?;
+    let new = record(farm, terms, tenant, drafted).await?;
     if new {
         farm.wake().await;
-        caller.did(farm, &ordered.terms.tenant, "job.submit", drafted.id.as_str()).await;
-        metrics::counter!("emofarm_jobs_submitted_total", "tenant" => ordered.terms.tenant.to_string()).increment(1);
+        caller.did(farm, &terms.tenant, act, drafted.id.as_str()).await;
+        metrics::counter!("emofarm_jobs_submitted_total", "tenant" => terms.tenant.to_string()).increment(1);
     }
-    answer(farm, &drafted, new).await
+    answer(farm, drafted, new).await
 }
 
 /// The tenant that the order is for, if the caller may order for it and it may order so.
-async fn entitled(farm: &Farm, caller: &Caller, terms: &Terms) -> Answer<Tenant> {
+pub(crate) async fn tenant_of(farm: &Farm, caller: &Caller, terms: &Terms) -> Answer<Tenant> {
     if terms.tenant != caller.tenant && caller.role < Role::Operator {
         return Err(Problem::new(Code::Forbidden, "only operators order for other tenants"));
     }
@@ -95,7 +111,7 @@ pub(crate) async fn card(farm: &Farm, model: &str) -> Answer<PackCard> {
 }
 
 /// Measures and checks both files, off the runtime.
-async fn draft(farm: &Farm, received: &Received, ordered: &Ordered, card: PackCard) -> Answer<Draft> {
+async fn draft(farm: &Farm, received: &Received<OrderBody>, ordered: &Ordered, card: PackCard) -> Answer<Draft> {
     let path = |file: &Option<File>| file.as_ref().map(|file| file.path.clone()).unwrap_or_default();
     let (portrait, audio) = (path(&received.files.portrait), path(&received.files.audio));
     let (wishes, tenant, packs) = (ordered.wishes.clone(), ordered.terms.tenant.clone(), farm.packs.clone());

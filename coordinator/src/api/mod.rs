@@ -43,13 +43,14 @@ use self::{
     farm::Farm,
     routes::{
         artifacts, audit, backlog, control, dead_letters, deliveries, estimate, events, explain, health, job, jobs,
-        logs, metrics, submit, tasks, tenants, tokens, workers,
+        logs, metrics, retakes, submit, tasks, tenants, tokens, workers,
     },
 };
 
 /// All endpoints with their documentation.
 fn endpoints() -> OpenApiRouter<Arc<Farm>> {
-    let uploads = OpenApiRouter::new().routes(routes!(submit::submit)).layer(DefaultBodyLimit::disable());
+    let uploads = OpenApiRouter::new().routes(routes!(submit::submit)).routes(routes!(retakes::submit));
+    let uploads = uploads.layer(DefaultBodyLimit::disable());
     OpenApiRouter::with_openapi(document::frame())
         .merge(uploads)
         .routes(routes!(jobs::list))

@@ -177,11 +177,12 @@ impl Api {
 pub(crate) struct Form {
     parts: Vec<(String, Option<String>, Vec<u8>)>,
     headers: Vec<(&'static str, String)>,
+    path: String,
 }
 
 impl Form {
     pub(crate) fn new() -> Self {
-        Self { parts: Vec::new(), headers: Vec::new() }
+        Self { parts: Vec::new(), headers: Vec::new(), path: "/v1/jobs".into() }
     }
 
     /// Portrait and a track of one second.
@@ -207,6 +208,12 @@ impl Form {
         self
     }
 
+    /// Sends it to another place than orders go.
+    pub(crate) fn to(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.path);
+        self
+    }
+
     pub(crate) fn by(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
@@ -220,7 +227,7 @@ impl Form {
             body.extend(b"\r\n");
         }
         body.extend(b"--edge--\r\n");
-        let mut request = Request::post("/v1/jobs").header("content-type", "multipart/form-data; boundary=edge");
+        let mut request = Request::post(&self.path).header("content-type", "multipart/form-data; boundary=edge");
         for (name, value) in &self.headers {
             request = request.header(*name, value);
         }

@@ -14,6 +14,7 @@ mod material;
 mod operators;
 mod postgres;
 mod refusals;
+mod retakes;
 mod sources;
 mod submit;
 mod tenants;

@@ -6,6 +6,15 @@ use async_trait::async_trait;
 
 use crate::{Error, JobId, Result, TaskId};
 
+/// Name of the blob with a rendered segment's latents.
+pub const LATENTS: &str = "latents.safetensors";
+
+/// Name of the blob with a part.
+pub const PART: &str = "part.mp4";
+
+/// Name of the blob with the finished film.
+pub const FILM: &str = "film.mp4";
+
 /// The name of a blob: relative path segments joined by `/`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(try_from = "String", into = "String")]

@@ -87,6 +87,11 @@ impl Scratch {
         Ok(Self(made))
     }
 
+    /// The directory.
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
     /// What must not be shown to clients: everything in a path before the file's own name.
     pub(crate) fn private(&self, part: Part) -> String {
         format!("{}/", self.0.path().join(part.name()).display())

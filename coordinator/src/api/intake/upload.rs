@@ -1,6 +1,7 @@
 //! Orders that come with their files as a form: a part `order` with JSON, and the files `portrait` and `audio`.
 
 use axum::extract::{Multipart, multipart::Field};
+use serde::de::DeserializeOwned;
 
 use super::{Files, Incoming, Part, Scratch, own_name};
 use crate::api::{
@@ -8,15 +9,14 @@ use crate::api::{
     extract::parse,
     problem::{Answer, Problem},
     settings::Limits,
-    wire::order::OrderBody,
 };
 
 /// Reads the form to its end; files go to `scratch` as they come. Also gives the bytes of the part `order`.
-pub(crate) async fn multipart(
+pub(crate) async fn multipart<B: DeserializeOwned + Default>(
     mut form: Multipart,
     scratch: &Scratch,
     limits: &Limits,
-) -> Answer<(OrderBody, Vec<u8>, Files)> {
+) -> Answer<(B, Vec<u8>, Files)> {
     let (mut order, mut files) = (None, Files::default());
     while let Some(field) = timely(limits, form.next_field()).await? {
         match field.name().unwrap_or_default() {
@@ -35,7 +35,7 @@ pub(crate) async fn multipart(
         }
     }
     let bytes = order.unwrap_or_default();
-    let order = if bytes.is_empty() { OrderBody::default() } else { parse(&bytes)? };
+    let order = if bytes.is_empty() { B::default() } else { parse(&bytes)? };
     Ok((order, bytes, files))
 }
 

@@ -8,6 +8,7 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
+use serde::de::DeserializeOwned;
 use shared::{Error, digest::Digest, ports::access::Role};
 
 use crate::api::{
@@ -38,8 +39,8 @@ pub(crate) struct OrderForm {
 }
 
 /// An order that came in whole.
-pub(crate) struct Received {
-    pub(crate) body: OrderBody,
+pub(crate) struct Received<B> {
+    pub(crate) body: B,
     pub(crate) files: Files,
     pub(crate) scratch: Scratch,
     /// SHA-256 of everything that was sent.
@@ -58,10 +59,29 @@ pub(crate) struct Received {
     )
 )]
 pub(crate) async fn submit(State(farm): Shared, caller: Caller, request: Request) -> Answer<Response> {
+    once(farm, caller, request, "POST /v1/jobs", |farm, caller, received| async move {
+        accept(&farm, &caller, received).await
+    })
+    .await
+}
+
+/// Takes in a body with its files and makes a job of it with `work`, once for each idempotency key. `place` says which endpoint it is.
+pub(crate) async fn once<B, W, F>(
+    farm: Arc<Farm>,
+    caller: Caller,
+    request: Request,
+    place: &str,
+    work: W,
+) -> Answer<Response>
+where
+    B: DeserializeOwned + Default + Send + 'static,
+    W: FnOnce(Arc<Farm>, Caller, Received<B>) -> F + Send + 'static,
+    F: Future<Output = Answer<AcceptedBody>> + Send,
+{
     caller.needs(Role::Submitter)?;
-    let place = Gates::pass(&farm.gates.uploads, "submissions")?;
+    let gate = Gates::pass(&farm.gates.uploads, "submissions")?;
     let key = Key::of(request.headers())?;
-    let received = receive(&farm, request).await?;
+    let received = receive(&farm, request, place).await?;
     let kept = match &key {
         None => None,
         Some(key) => match key.begin(&farm, &caller.tenant, &received.digest).await? {
@@ -72,9 +92,9 @@ pub(crate) async fn submit(State(farm): Shared, caller: Caller, request: Request
     // From here on the work is done even when the client goes away: its key finds the answer later. It has a time of its own, since
     // nobody may be waiting for it any more: a source that drips must not hold its place for ever.
     let work = tokio::spawn(trace::carried(async move {
-        let _place = place;
+        let _gate = gate;
         let term = farm.settings.limits.upload;
-        let outcome = tokio::time::timeout(term, accept(&farm, &caller, received)).await;
+        let outcome = tokio::time::timeout(term, work(farm.clone(), caller, received)).await;
         let outcome = outcome.unwrap_or_else(|_| {
             let detail = format!("the order was not accepted within {} s", term.as_secs_f64());
             Err(Problem::new(Code::TimedOut, detail).mend("see that its sources are fast enough").retry_after(5))
@@ -110,7 +130,11 @@ pub(crate) fn respond(status: StatusCode, body: &str) -> Response {
 }
 
 /// Takes the body in, as JSON or as a form.
-async fn receive(farm: &Arc<Farm>, request: Request) -> Answer<Received> {
+async fn receive<B: DeserializeOwned + Default>(
+    farm: &Arc<Farm>,
+    request: Request,
+    place: &str,
+) -> Answer<Received<B>> {
     let limits = &farm.settings.limits;
     let scratch = Scratch::new(&farm.settings.scratch)?;
     let kind = media_type(request.headers()).to_ascii_lowercase();
@@ -125,7 +149,7 @@ async fn receive(farm: &Arc<Farm>, request: Request) -> Answer<Received> {
                     format!("the order has more than {} bytes, or ended early", limits.json_bytes),
                 )
             })?;
-            (parse::<OrderBody>(&bytes)?, bytes.to_vec(), Files::default())
+            (parse::<B>(&bytes)?, bytes.to_vec(), Files::default())
         }
         "multipart/form-data" => {
             let form = Multipart::from_request(request, farm).await;
@@ -137,14 +161,14 @@ async fn receive(farm: &Arc<Farm>, request: Request) -> Answer<Received> {
             return Err(problem.mend("send application/json, or multipart/form-data with order, portrait and audio"));
         }
     };
-    let digest = digest(&text, &files);
+    let digest = digest(place, &text, &files);
     Ok(Received { body, files, scratch, digest })
 }
 
-/// SHA-256 of everything that was sent: the order's text, and name and digest of each file.
-fn digest(text: &[u8], files: &Files) -> String {
+/// SHA-256 of everything that was sent: where to, the order's text, and name and digest of each file.
+fn digest(place: &str, text: &[u8], files: &Files) -> String {
     let mut digest = Digest::new();
-    digest.field(b"POST /v1/jobs");
+    digest.field(place.as_bytes());
     digest.field(text);
     for file in [&files.portrait, &files.audio] {
         let name = file.as_ref().and_then(|file| file.path.file_name()).map(std::ffi::OsStr::as_encoded_bytes);

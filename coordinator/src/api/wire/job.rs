@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use shared::ports::{Job, Progress};
+use shared::{
+    Frames,
+    ports::{Job, Progress},
+};
 use utoipa::ToSchema;
 
 use super::{estimate::EstimateBody, picture::PictureBody};
@@ -89,6 +92,20 @@ pub(crate) struct EffectiveOrder {
     pub(crate) part_segments: u32,
     /// What shapes the picture; what is absent is the model pack's default.
     pub(crate) settings: PictureBody,
+    /// Of which film it changes some frames; absent for a film of its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) retake: Option<RetakeOf>,
+}
+
+/// Which frames of an earlier film are rendered anew.
+#[derive(Debug, serde::Serialize, ToSchema)]
+pub(crate) struct RetakeOf {
+    /// The job of the earlier film.
+    pub(crate) job: String,
+    /// From one timecode up to, and without, another.
+    pub(crate) range: String,
+    /// Number of frames.
+    pub(crate) frames: u64,
 }
 
 /// A file of an order.
@@ -193,7 +210,16 @@ impl EffectiveOrder {
             segment_clips: order.shape.segment_clips,
             part_segments: order.shape.part_segments,
             settings: PictureBody::of(&order.settings),
+            retake: order.retake.as_ref().map(|retake| RetakeOf::new(retake, order.fps)),
         }
+    }
+}
+
+impl RetakeOf {
+    fn new(retake: &shared::plan::Retake, fps: shared::Fps) -> Self {
+        let at = |frame| shared::Timecode { frame, fps };
+        let Frames { start, end } = retake.frames;
+        Self { job: retake.base.to_string(), range: format!("{}-{}", at(start), at(end)), frames: end - start }
     }
 }
 

@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian 12 with a Rust toolchain: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test fullwidth lint doc bench
+.PHONY: help setup setup-tests build demo test fullwidth longfilm lint doc bench
 
 EMOFARM := target/release/emofarm
 FILM    := target/demo/film.mp4
@@ -28,6 +28,9 @@ test: setup-tests ## run all tests
 
 fullwidth: setup ## the Hallo network at the published width: 5 GB of disk, 6 GB of memory, minutes
 	cargo test --workspace --locked --lib full_width -- --ignored --nocapture
+
+longfilm: setup setup-tests ## a film of ten minutes (EMOFARM_FILM_MINUTES) through a farm: memory, frames, sound; as long as it renders
+	cargo test --workspace --test long_film -- --ignored --nocapture
 
 lint: setup ## formatting and lints
 	cargo fmt --all --check

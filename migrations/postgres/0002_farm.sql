@@ -205,3 +205,92 @@ ALTER TABLE tasks SET (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, a
 ALTER TABLE jobs SET (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 200);
 ALTER TABLE workers SET (fillfactor = 50);
 ALTER TABLE latest_event SET (fillfactor = 10, autovacuum_vacuum_threshold = 200);
+
+-- Taking and completing a task. Between two statements of a transaction lies the way to the program and back, and whoever waits for a
+-- row waits for that too: all workers on one job for the job's row. What these do is said step by step in stores/src/ledger/books, for
+-- the database that has no functions. Each statement in them sees what was committed before it.
+
+-- `best` and `claim`: the best released task that nobody else is taking at this moment, with all that is needed to work on it.
+CREATE FUNCTION take_task(
+    of_lanes TEXT, of_pools TEXT, of_memory BIGINT, by_worker TEXT, with_features TEXT, heard_since BIGINT,
+    at_time BIGINT, until_time BIGINT, stuck_after BIGINT, state_when_claimed TEXT)
+RETURNS TABLE (
+    job TEXT, id TEXT, attempt BIGINT, kind TEXT, ordered TEXT, terms TEXT, priority BIGINT, first BOOLEAN, inputs TEXT)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    best RECORD;
+    claimed RECORD;
+    of_job RECORD;
+BEGIN
+    SELECT tasks.job, tasks.id INTO best FROM tasks
+    WHERE tasks.state = 'ready' AND tasks.released > 0 AND tasks.lane = ANY (string_to_array(of_lanes, ','))
+      AND tasks.pool = ANY (string_to_array(of_pools, ',')) AND tasks.gpu_memory <= of_memory
+      AND tasks.not_before <= at_time AND tasks.held = FALSE
+      AND (tasks.failures = 0
+           OR NOT EXISTS (
+               SELECT 1 FROM attempts
+               WHERE attempts.job = tasks.job AND attempts.task = tasks.id AND attempts.attempt > tasks.forgiven
+                 AND attempts.worker = by_worker AND attempts.outcome IN ('failed', 'lost', 'stuck'))
+           OR NOT EXISTS (
+               SELECT 1 FROM workers
+               WHERE workers.id <> by_worker AND workers.seen >= heard_since AND workers.state IN ('idle', 'busy')
+                 AND workers.gpu_memory >= tasks.gpu_memory
+                 AND workers.lanes LIKE '%,' || tasks.lane || ',%' AND workers.pools LIKE '%,' || tasks.pool || ',%'
+                 AND NOT EXISTS (
+                     SELECT 1 FROM attempts
+                     WHERE attempts.job = tasks.job AND attempts.task = tasks.id AND attempts.attempt > tasks.forgiven
+                       AND attempts.worker = workers.id AND attempts.outcome IN ('failed', 'lost', 'stuck'))))
+    ORDER BY tasks.priority DESC, CASE WHEN tasks.job = ANY (string_to_array(with_features, ',')) THEN 0 ELSE 1 END,
+             tasks.released, tasks.place, tasks.job, tasks.ordinal
+    LIMIT 1 FOR NO KEY UPDATE OF tasks SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    UPDATE tasks SET state = state_when_claimed, attempt = tasks.attempt + 1, worker = by_worker, lease_until = until_time, frames_done = 0,
+        released = 0, steps = 0, moved = at_time, stuck_ms = stuck_after
+    WHERE tasks.job = best.job AND tasks.id = best.id
+    RETURNING tasks.attempt, tasks.kind, tasks.pool, tasks.size INTO claimed;
+    SELECT jobs.ordered, jobs.terms, jobs.priority, jobs.started, jobs.frames INTO of_job FROM jobs WHERE jobs.id = best.job;
+    INSERT INTO attempts (job, task, attempt, worker, started, outcome, kind, model, pool, frames)
+    VALUES (best.job, best.id, claimed.attempt, by_worker, at_time, 'running', claimed.kind ->> 'kind', of_job.ordered ->> 'model',
+            claimed.pool, CASE WHEN claimed.size > 0 THEN claimed.size ELSE of_job.frames END);
+    RETURN QUERY
+    SELECT best.job, best.id, claimed.attempt, CAST(claimed.kind AS TEXT), CAST(of_job.ordered AS TEXT), of_job.terms,
+           of_job.priority, of_job.started IS NULL,
+           (SELECT CAST(json_agg(json_build_array(needed.id, needed.attempt) ORDER BY needed.ordinal) AS TEXT)
+            FROM needs JOIN tasks AS needed ON needed.job = needs.job AND needed.id = needs.need
+            WHERE needs.job = best.job AND needs.task = best.id);
+END $$;
+
+-- `complete`, of any task but the film: who needs the task and how many needs that lacks now, after a row with neither. Without any
+-- row the lease does not hold any more, and nothing was changed.
+CREATE FUNCTION complete_task(
+    of_job TEXT, of_task TEXT, under_attempt BIGINT, by_worker TEXT, at_time BIGINT, state_when_made TEXT, state_when_met TEXT)
+RETURNS TABLE (needing TEXT, lacking BIGINT)
+LANGUAGE plpgsql AS $$
+DECLARE
+    now_of_job RECORD;
+    made BIGINT;
+BEGIN
+    SELECT jobs.priority, jobs.hold <> 'none' AS stopped INTO now_of_job FROM jobs WHERE jobs.id = of_job FOR NO KEY UPDATE OF jobs;
+    UPDATE tasks SET state = state_when_made, not_before = at_time, worker = NULL, lease_until = NULL, released = 0
+    WHERE tasks.job = of_job AND tasks.id = of_task AND tasks.attempt = under_attempt AND tasks.state = 'leased'
+    RETURNING tasks.frames INTO made;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    RETURN NEXT;
+    RETURN QUERY
+    UPDATE tasks SET lacks = tasks.lacks - 1, state = CASE WHEN tasks.lacks = 1 THEN state_when_met ELSE tasks.state END,
+        readied = CASE WHEN tasks.lacks = 1 THEN at_time ELSE tasks.readied END,
+        priority = now_of_job.priority, held = now_of_job.stopped
+    FROM needs
+    WHERE needs.job = of_job AND needs.need = of_task AND needs.direct = TRUE
+      AND tasks.job = of_job AND tasks.id = needs.task AND tasks.state = 'waiting'
+    RETURNING tasks.id, tasks.lacks;
+    UPDATE attempts SET outcome = 'done', ended = at_time, error = NULL
+    WHERE attempts.job = of_job AND attempts.task = of_task AND attempts.attempt = under_attempt AND attempts.outcome = 'running';
+    UPDATE workers SET done = workers.done + 1 WHERE workers.id = by_worker;
+    UPDATE jobs SET tasks_done = jobs.tasks_done + 1, frames_done = jobs.frames_done + made WHERE jobs.id = of_job;
+END $$;

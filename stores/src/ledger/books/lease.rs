@@ -155,7 +155,7 @@ pub(super) async fn renew(
 }
 
 /// How long work may make no step when `usual_ms` pass between two.
-fn stuck_ms(usual_ms: u64) -> i64 {
+pub(super) fn stuck_ms(usual_ms: u64) -> i64 {
     let usual = Duration::from_millis(usual_ms.min(u64::from(u32::MAX)));
     i64::try_from(stuck_after(usual).as_millis()).unwrap_or(i64::MAX)
 }

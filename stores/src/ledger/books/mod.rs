@@ -7,6 +7,7 @@
 
 mod access;
 mod answers;
+mod at_once;
 mod census;
 mod crew;
 pub(super) mod fault;
@@ -95,3 +96,23 @@ macro_rules! transact {
     }};
 }
 use transact;
+
+/// Does `work`, one statement, with the connection `db`; again when others got in its way. A statement is a transaction of its own.
+macro_rules! alone {
+    ($keeper:expr, $db:ident => $work:expr) => {{
+        let mut tries = 0;
+        loop {
+            let work = async {
+                let mut held = $keeper.pool.acquire().await.map_err(fault::to("find a connection"))?;
+                let $db = &mut *held;
+                $work.await
+            };
+            match work.await {
+                Err(fault) if $keeper.tries_again(&mut tries, &fault).await => {}
+                Err(fault) => break Err(fault.told(&$keeper.place)),
+                Ok(made) => break Ok(made),
+            }
+        }
+    }};
+}
+use alone;

@@ -26,7 +26,8 @@ pub(super) async fn by(db: &mut Connection, made: &TaskKey, now: Timestamp) -> R
     let task = |row| Named { table: "needs", name: made, row }.text("task");
     let tasks = rows.iter().map(task).collect::<shared::Result<Vec<_>>>()?;
     let rows = sqlx::query(concat!(
-        "UPDATE tasks SET lacks = lacks - 1, state = CASE WHEN lacks = 1 THEN $3 ELSE state END, readied = $4,
+        "UPDATE tasks SET lacks = lacks - 1, state = CASE WHEN lacks = 1 THEN $3 ELSE state END,
+                readied = CASE WHEN lacks = 1 THEN $4 ELSE readied END,
                 priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1),
                 held = (SELECT jobs.hold <> 'none' FROM jobs WHERE jobs.id = $1)
          WHERE job = $1 AND ",

@@ -11,6 +11,9 @@ pub(super) type Pool = PgPool;
 /// One row.
 pub(super) type Row = sqlx::postgres::PgRow;
 
+/// Whether the migrations make functions that take and complete a task.
+pub(super) const AT_ONCE: bool = true;
+
 /// Milliseconds since the Unix epoch, by the clock of the machine that the database runs on.
 pub(super) const TIME: &str = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now";
 

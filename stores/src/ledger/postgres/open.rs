@@ -16,11 +16,12 @@ const RESTED: Duration = Duration::from_secs(1);
 /// What holds for every connection. A statement that takes so long waits for something that will not come, and a
 /// transaction that is left open by a process that hangs must not keep the rows that it locked. Tables of a new ledger are empty
 /// and look as if reading all of them were cheap; they do not stay so, so the indexes are used from the start. Compiling a
-/// statement takes longer than any of ours.
+/// statement takes longer than any of ours. Planning one takes as long as running it, and its parameters make no difference to the
+/// plan: it is planned once for each connection.
 ///
 /// Set after connecting and not with it, because poolers of connections take no settings then.
 const SETTINGS: &str = "SET statement_timeout = '60s'; SET lock_timeout = '30s'; SET enable_seqscan = off;
-    SET jit = off; SET idle_in_transaction_session_timeout = '30s'";
+    SET jit = off; SET plan_cache_mode = force_generic_plan; SET idle_in_transaction_session_timeout = '30s'";
 
 /// A ledger in a `PostgreSQL` database, for a farm.
 impl Keeper {

@@ -13,6 +13,9 @@ pub(super) type Pool = SqlitePool;
 /// One row.
 pub(super) type Row = sqlx::sqlite::SqliteRow;
 
+/// Whether the migrations make functions that take and complete a task: there is no way to the database that they would spare.
+pub(super) const AT_ONCE: bool = false;
+
 /// Milliseconds since the Unix epoch, by the clock of the machine that the database runs on.
 pub(super) const TIME: &str = "SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) AS now";
 

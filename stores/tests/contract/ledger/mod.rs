@@ -65,7 +65,8 @@ macro_rules! contract {
             hooks: events_that_are_wanted_become_deliveries a_delivery_is_taken_by_one_and_comes_again
                 a_settled_delivery_stays_settled a_delivery_is_sent_again_on_request
                 of_each_job_the_earliest_delivery_is_taken what_is_sent_again_is_held_back_by_nothing;
-            race: one_attempt_completes_a_task needs_that_are_done_together_ready_a_task_once;
+            race: one_attempt_completes_a_task needs_that_are_done_together_ready_a_task_once
+                what_is_readied_beside_a_pause_is_held a_task_that_ends_beside_its_job_counts_or_is_cancelled;
         });
     };
 }

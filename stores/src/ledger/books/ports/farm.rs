@@ -12,7 +12,11 @@ use shared::{
     },
 };
 
-use super::super::{Keeper, crew, fault::Fault, hold, release, take, tenants, transact};
+use super::super::{
+    Keeper, alone, at_once, crew, dialect,
+    fault::{self, Fault},
+    hold, release, take, tenants, transact,
+};
 
 #[async_trait]
 impl Schedule for Keeper {
@@ -32,7 +36,11 @@ impl Schedule for Keeper {
         term: Duration,
         now: Timestamp,
     ) -> Result<Option<Lease>> {
-        let claimed = transact!(self, db => take::take(db, worker, reach, held, term, now))?;
+        let claimed = if dialect::AT_ONCE {
+            alone!(self, db => at_once::take(db, worker, reach, held, term, now))?
+        } else {
+            transact!(self, db => take::take(db, worker, reach, held, term, now))?
+        };
         self.begun(claimed, now).await
     }
 }

@@ -8,7 +8,13 @@ use shared::{
     ports::{Job, Lease, Ledger, Patience, Progress, Pulse, Renewal, Submitted, Task, WorkerId},
 };
 
-use super::super::{Keeper, fault::Fault, lease, lease::Claimed, look, migrate, outcome, recover, submit, transact};
+use super::super::{
+    Keeper, alone, at_once, dialect,
+    fault::{self, Fault},
+    lease,
+    lease::Claimed,
+    look, migrate, outcome, recover, submit, transact,
+};
 
 #[async_trait]
 impl Ledger for Keeper {
@@ -38,6 +44,11 @@ impl Ledger for Keeper {
     }
 
     async fn complete(&self, lease: &Lease, now: Timestamp) -> Result<Vec<TaskKey>> {
+        if dialect::AT_ONCE
+            && let Some(readied) = alone!(self, db => at_once::complete(db, lease, now))?
+        {
+            return Ok(readied);
+        }
         transact!(self, db => outcome::complete(db, lease, now))
     }
 

@@ -11,6 +11,7 @@ pub(crate) mod numbers;
 pub(crate) mod orders;
 pub(crate) mod render;
 pub(crate) mod roles;
+pub(crate) mod simulate;
 
 use access::{TenantArgs, TokenArgs};
 use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, RetakeArgs, WorkersArgs};
@@ -18,6 +19,7 @@ use model::ModelArgs;
 use orders::{BatchArgs, SubmitArgs};
 use render::{PlanArgs, RenderArgs};
 use roles::{AllArgs, CoordinatorArgs, StitcherArgs, WorkerArgs};
+use simulate::SimulateArgs;
 
 /// A portrait and a speech track become a talking film.
 #[derive(Debug, Parser)]
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Show what a render would do: frames, clips, segments, parts. Renders nothing.
     Plan(PlanArgs),
+    /// Show how long a farm would take, and why, in virtual time.
+    Simulate(SimulateArgs),
     /// Look at the model packs.
     Model(ModelArgs),
     /// Check versions, codecs, device, model packs, stores and API, and say how to mend what is wrong.

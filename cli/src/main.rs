@@ -22,6 +22,7 @@ mod render;
 mod roles;
 mod runtime;
 mod settings;
+mod simulate;
 
 use std::process::ExitCode;
 
@@ -63,6 +64,7 @@ fn run(cli: &Cli) -> Result<u8> {
     match &cli.command {
         Command::Render(args) => render::run(args, &settings.clone().with_flags(&args.shape), json),
         Command::Plan(args) => plan::run(args, &settings.clone().with_flags(&args.shape), json),
+        Command::Simulate(args) => simulate::run(args, settings, json),
         Command::Model(args) => model::run(args, settings, json),
         Command::Doctor => Ok(doctor::run(settings, json)),
         Command::Completions { .. } => Ok(exit::DONE),

@@ -3,7 +3,7 @@
 //! [`draft`] turns a portrait, a track and some wishes into an order and its plan, and finds everything that is wrong with
 //! them before anything is written. [`submit`] puts the inputs into the blob store and the job into the ledger.
 //! [`Sweep`] is the reconciler: it takes back what was lost, and releases what is ready as [`schedule`] decides. [`api`] is what
-//! clients ask over HTTP, and [`webhooks`] tells them news.
+//! clients ask over HTTP, and [`webhooks`] tells them news. [`simulate`] shows what a farm would do, in virtual time.
 
 pub mod api;
 mod backlog;
@@ -20,6 +20,7 @@ mod remarks;
 mod retake;
 mod rfc3339;
 pub mod schedule;
+pub mod simulate;
 mod submit;
 mod sweep;
 pub mod telemetry;

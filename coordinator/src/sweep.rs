@@ -1,12 +1,18 @@
 //! The coordinator's loop: whatever got lost is found and set going again, and what is ready is released to the workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use shared::{
     Clock, Result, Route, TaskKey,
     outage::Outage,
     pace::Pace,
-    ports::{Books, Patience, Queue},
+    ports::{Books, Patience, Queue, schedule::View},
 };
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -14,11 +20,15 @@ use tokio_util::sync::CancellationToken;
 use crate::schedule::{CANDIDATES, choose};
 
 /// Time between two sweeps that nobody asked for.
-const PERIOD: Duration = Duration::from_secs(2);
+pub(crate) const PERIOD: Duration = Duration::from_secs(2);
 
 /// Least time between two rounds, however often the coordinator is woken: a thousand tasks that end together need one round, not a
 /// thousand.
-const GAP: Duration = Duration::from_millis(10);
+pub(crate) const GAP: Duration = Duration::from_millis(10);
+
+/// How long the coordinator leaves the ledger alone after a round, for every task that the round looked at. A large farm ends tasks all the time;
+/// were there a round for each, a coordinator would do nothing else. What is released already lasts much longer than this.
+const REST: Duration = Duration::from_micros(200);
 
 /// A released task that nobody took for so long is rung for again.
 const UNHEARD: Duration = Duration::from_secs(10);
@@ -37,12 +47,15 @@ pub struct Sweep {
     pace: Pace,
     patience: Patience,
     seed: u64,
+    /// Tasks that the last round looked at.
+    seen: AtomicUsize,
 }
 
 impl Sweep {
     /// A sweep over these stores, with the patience of a farm.
     pub fn new(ledger: Arc<dyn Books>, queue: Arc<dyn Queue>, clock: Arc<dyn Clock>) -> Self {
-        Self { ledger, queue, clock, pace: Pace::new(PERIOD, 0), patience: Patience::FARM, seed: 0 }
+        let (pace, seen) = (Pace::new(PERIOD, 0), AtomicUsize::new(0));
+        Self { ledger, queue, clock, pace, patience: Patience::FARM, seed: 0, seen }
     }
 
     /// Waits of its own: several coordinators get different seeds.
@@ -80,6 +93,7 @@ impl Sweep {
                 () = cancel.cancelled() => return Ok(()),
                 swept = self.sweep(everything) => swept,
             };
+            let rested = Instant::now() + self.rest();
             match swept {
                 Ok(()) if everything => due = Instant::now() + pace.wait(),
                 Ok(()) => {}
@@ -100,7 +114,8 @@ impl Sweep {
             }
             tokio::select! {
                 () = cancel.cancelled() => return Ok(()),
-                () = self.woken(&mut deaf) => sleep(GAP).await,
+                // Whoever wakes a coordinator that has rested waits only for others who do so at the same moment.
+                () = self.woken(&mut deaf) => sleep_until(rested.max(Instant::now() + GAP).min(due)).await,
                 () = sleep_until(due) => {}
             }
         }
@@ -152,7 +167,7 @@ impl Sweep {
     }
 
     /// Rounds of releases, until nothing more is to be released.
-    async fn round(&self) -> Result<()> {
+    pub(crate) async fn round(&self) -> Result<()> {
         // A full round may have left some; the depth of the routes ends this long before the bound.
         for _ in 0..MOST_ROUNDS {
             if self.release().await? < CANDIDATES as usize {
@@ -162,9 +177,19 @@ impl Sweep {
         Ok(())
     }
 
+    /// How long the coordinator leaves the ledger alone after the last round, at the least.
+    pub(crate) fn rest(&self) -> Duration {
+        rest_after(self.seen.load(Ordering::Relaxed))
+    }
+
     async fn release(&self) -> Result<usize> {
         let began = Instant::now();
-        let released = self.ledger.release(CANDIDATES, self.clock.now(), &choose).await?;
+        let decide = |view: &View| {
+            let under_way: usize = view.under_way.iter().map(|alike| alike.tasks as usize).sum();
+            self.seen.store(under_way + view.candidates.len(), Ordering::Relaxed);
+            choose(view)
+        };
+        let released = self.ledger.release(CANDIDATES, self.clock.now(), &decide).await?;
         metrics::histogram!("emofarm_release_seconds").record(began.elapsed().as_secs_f64());
         for (route, _) in &released {
             let (lane, pool) = (route.lane.name(), route.pool.to_string());
@@ -179,5 +204,20 @@ impl Sweep {
             return Ok(());
         }
         self.queue.ring(rings).await
+    }
+}
+
+/// The rest after a round that looked at so many tasks.
+fn rest_after(seen: usize) -> Duration {
+    REST.saturating_mul(u32::try_from(seen).unwrap_or(u32::MAX)).clamp(GAP, PERIOD / 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_farms_are_looked_after_at_once_and_large_ones_within_a_second() {
+        assert_eq!([0, 50, 1000, usize::MAX].map(rest_after), [10, 10, 200, 1000].map(Duration::from_millis));
     }
 }

@@ -4,6 +4,7 @@
 //! * [`audio`] measures the speech track and streams it as 16 kHz mono.
 //! * [`film`] encodes parts, joins them with the original sound, and decodes films again.
 //! * [`probe`] says what a finished film holds.
+//! * [`canvas`] draws charts.
 //! * [`codecs`] says what this FFmpeg can do.
 //!
 //! The code is synchronous and starts no process. Every reader and writer streams: memory does not
@@ -12,6 +13,7 @@
 //! a [`film::PartWriter`] on the thread that writes to it.
 
 pub mod audio;
+pub mod canvas;
 pub mod codecs;
 pub mod film;
 pub mod portrait;

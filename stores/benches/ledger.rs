@@ -134,8 +134,8 @@ async fn work(ledger: &Arc<dyn Books>) -> Result<()> {
 /// Releases candidates until so many tasks wait to be taken.
 async fn release(ledger: &dyn Books, most: usize) -> Result<()> {
     let choose = |view: &View| -> Vec<TaskKey> {
-        let waiting = view.under_way.iter().filter(|task| !task.leased).count();
-        view.candidates.iter().take(most.saturating_sub(waiting)).map(|task| task.key.clone()).collect()
+        let waiting: u32 = view.under_way.iter().filter(|alike| !alike.leased).map(|alike| alike.tasks).sum();
+        view.candidates.iter().take(most.saturating_sub(waiting as usize)).map(|task| task.key.clone()).collect()
     };
     ledger.release(EACH, now(), &choose).await.map(drop)
 }

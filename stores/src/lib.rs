@@ -8,5 +8,5 @@ pub mod ledger;
 pub mod queue;
 mod resolve;
 
-pub use resolve::{Migrated, Urls, migrate, open, open_blobs, open_ledger, open_queue};
+pub use resolve::{Migrated, Urls, migrate, open, open_blobs, open_ledger, open_queue, scratch_ledger};
 pub use shared::ports::Stores;

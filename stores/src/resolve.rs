@@ -62,6 +62,14 @@ pub async fn open_ledger(url: &str) -> Result<Arc<dyn Books>> {
     }
 }
 
+/// Opens a ledger in a new file that need not outlive the process, for simulations.
+///
+/// # Errors
+/// As [`open`].
+pub async fn scratch_ledger(file: &Path) -> Result<Arc<dyn Books>> {
+    Ok(Arc::new(SqliteLedger::scratch(file).await?))
+}
+
 /// What a migration did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Migrated {

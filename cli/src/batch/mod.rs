@@ -5,7 +5,7 @@ mod journal;
 mod report;
 mod row;
 mod run;
-mod table;
+pub(crate) mod table;
 
 use std::path::{Path, PathBuf};
 

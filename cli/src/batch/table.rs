@@ -6,7 +6,7 @@ use serde_json::Value;
 use shared::{Error, Result};
 
 /// Cells by the name of their column; empty ones are left out.
-pub(super) type Cells = BTreeMap<String, String>;
+pub(crate) type Cells = BTreeMap<String, String>;
 
 /// Rows that one batch may have.
 const MOST: usize = 10_000;
@@ -15,7 +15,7 @@ const MOST: usize = 10_000;
 ///
 /// # Errors
 /// Names the file and the line that cannot be read.
-pub(super) fn read(path: &Path) -> Result<Vec<(u64, Cells)>> {
+pub(crate) fn read(path: &Path) -> Result<Vec<(u64, Cells)>> {
     let unreadable = |e: std::io::Error| {
         Error::order(format!("{} cannot be read", path.display())).from_source(e).mend("check its name and permissions")
     };

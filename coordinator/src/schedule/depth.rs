@@ -29,16 +29,16 @@ pub(crate) struct Depth {
 impl Depth {
     pub(crate) fn of(view: &View) -> Self {
         let mut depth = Self { crowds: view.crowds.clone(), waiting: BTreeMap::new() };
-        for task in view.under_way.iter().filter(|task| !task.leased) {
-            depth.count(&task.demand, task.priority);
+        for alike in view.under_way.iter().filter(|alike| !alike.leased) {
+            depth.count(&alike.demand, alike.priority, alike.tasks);
         }
         depth
     }
 
-    /// Counts a released task.
-    pub(crate) fn count(&mut self, demand: &Demand, priority: Priority) {
+    /// Counts released tasks.
+    pub(crate) fn count(&mut self, demand: &Demand, priority: Priority, tasks: u32) {
         let waiting = self.waiting.entry((demand.lane, demand.pool.clone())).or_default();
-        *waiting.entry((demand.route().memory, priority)).or_default() += 1;
+        *waiting.entry((demand.route().memory, priority)).or_default() += tasks;
     }
 
     /// Whether another task may wait that asks for what the candidate asks.

@@ -19,8 +19,8 @@ impl Limits {
         let limited = |tenant: &shared::ports::schedule::Tenant| Some((tenant.name.clone(), tenant.most_at_once?));
         let of_tenants = view.tenants.iter().filter_map(limited).collect();
         let mut limits = Self { of_tenants, tenants: BTreeMap::new(), jobs: BTreeMap::new() };
-        for task in &view.under_way {
-            limits.add(&task.key.job, &task.tenant);
+        for alike in &view.under_way {
+            limits.add(&alike.job, &alike.tenant, alike.tasks);
         }
         limits
     }
@@ -34,11 +34,11 @@ impl Limits {
 
     /// Counts a release at once.
     pub(crate) fn count(&mut self, candidate: &Candidate) {
-        self.add(&candidate.key.job, &candidate.tenant);
+        self.add(&candidate.key.job, &candidate.tenant, 1);
     }
 
-    fn add(&mut self, job: &JobId, tenant: &Name) {
-        *self.jobs.entry(job.clone()).or_default() += 1;
-        *self.tenants.entry(tenant.clone()).or_default() += 1;
+    fn add(&mut self, job: &JobId, tenant: &Name, tasks: u32) {
+        *self.jobs.entry(job.clone()).or_default() += tasks;
+        *self.tenants.entry(tenant.clone()).or_default() += tasks;
     }
 }

@@ -81,8 +81,8 @@ impl Round {
 
     fn take(&mut self, candidate: &Candidate) {
         self.limits.count(candidate);
-        self.depth.count(&candidate.demand, candidate.priority);
-        self.shares.count(candidate.demand.lane, &candidate.tenant);
+        self.depth.count(&candidate.demand, candidate.priority, 1);
+        self.shares.count(candidate.demand.lane, &candidate.tenant, 1);
         self.chosen.push(candidate.key.clone());
     }
 }

@@ -19,15 +19,15 @@ impl Shares {
     pub(crate) fn of(view: &View) -> Self {
         let weights = view.tenants.iter().map(|tenant| (tenant.name.clone(), tenant.weight.max(1))).collect();
         let mut shares = Self { weights, under_way: BTreeMap::new(), moment: view.now.0 as u64 };
-        for task in &view.under_way {
-            shares.count(task.demand.lane, &task.tenant);
+        for alike in &view.under_way {
+            shares.count(alike.demand.lane, &alike.tenant, alike.tasks);
         }
         shares
     }
 
-    /// Counts a release at once, so that the next turn sees it.
-    pub(crate) fn count(&mut self, lane: Lane, tenant: &Name) {
-        *self.under_way.entry((lane, tenant.clone())).or_default() += 1;
+    /// Counts tasks at once, so that the next turn sees them.
+    pub(crate) fn count(&mut self, lane: Lane, tenant: &Name, tasks: u32) {
+        *self.under_way.entry((lane, tenant.clone())).or_default() += u64::from(tasks);
     }
 
     /// Of `tenants` the one with the least under way for its weight. Among equals a lot is drawn, by weight and anew in every round: with

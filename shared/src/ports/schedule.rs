@@ -31,19 +31,21 @@ pub struct Candidate {
     pub most_of_job: Option<u32>,
 }
 
-/// A task that is released or leased.
+/// Tasks of a job that are released or leased, and alike.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UnderWay {
-    /// The task.
-    pub key: TaskKey,
+    /// The job.
+    pub job: JobId,
     /// Whose it is.
     pub tenant: Name,
-    /// What it asks, or asked, of its worker.
+    /// What the tasks ask, or asked, of their workers.
     pub demand: Demand,
-    /// How urgent its job is.
+    /// How urgent they are.
     pub priority: Priority,
-    /// Whether a worker has it; otherwise it is released and waits for one.
+    /// Whether workers have them; otherwise they are released and wait for some.
     pub leased: bool,
+    /// How many there are.
+    pub tasks: u32,
 }
 
 /// What a tenant is entitled to.
@@ -90,7 +92,7 @@ pub struct View {
     pub crowds: Vec<Crowd>,
     /// Tenants with candidates or work under way; a tenant that is not listed is [`Tenant::unlimited`].
     pub tenants: Vec<Tenant>,
-    /// Tasks released or leased.
+    /// Tasks released or leased, counted.
     pub under_way: Vec<UnderWay>,
     /// The first ready tasks of every tenant in each lane, pool and class of GPU memory, in the order of priority, rest, submission and plan;
     /// so tasks that no worker is large enough for hide no others. Jobs that already have as many tasks under way as they may are left out.

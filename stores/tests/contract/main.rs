@@ -27,6 +27,9 @@ mod keepers {
     mod sqlite_in_memory {
         crate::ledger::contract!(crate::ledger::SqliteInMemory);
     }
+    mod sqlite_scratch {
+        crate::ledger::contract!(crate::ledger::SqliteScratch);
+    }
     mod postgres {
         crate::ledger::contract!(crate::ledger::Postgres);
         crate::ledger::lasting!(crate::ledger::Postgres);

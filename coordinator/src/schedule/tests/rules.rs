@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use shared::{
     Demand, Priority, Reach, TaskKey,
-    ports::schedule::{Candidate, Crowd, View},
+    ports::schedule::{Candidate, Crowd, UnderWay, View},
     task::Lane,
 };
 
@@ -35,9 +35,9 @@ proptest! {
         prop_assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
         let later = after(&view, &all);
         for candidate in &all {
-            let of_job = later.under_way.iter().filter(|task| task.key.job == candidate.key.job).count() as u32;
+            let of_job = later.under_way.iter().filter(|task| task.job == candidate.key.job).map(|alike| alike.tasks).sum::<u32>();
             prop_assert!(candidate.most_of_job.is_none_or(|most| of_job <= most), "job of {}", candidate.key);
-            let of_tenant = later.under_way.iter().filter(|task| task.tenant == candidate.tenant).count() as u32;
+            let of_tenant = later.under_way.iter().filter(|task| task.tenant == candidate.tenant).map(|alike| alike.tasks).sum::<u32>();
             let tenant = view.tenants.iter().find(|tenant| tenant.name == candidate.tenant);
             prop_assert!(tenant.and_then(|t| t.most_at_once).is_none_or(|most| of_tenant <= most), "{}", candidate.tenant);
         }
@@ -49,7 +49,7 @@ proptest! {
         let later = after(&view, &all);
         for candidate in &all {
             let waiting = later.under_way.iter().filter(|task| !task.leased && task.demand == candidate.demand);
-            let waiting = waiting.filter(|task| task.priority >= candidate.priority).count() as u32;
+            let waiting: u32 = waiting.filter(|task| task.priority >= candidate.priority).map(|alike| alike.tasks).sum();
             let workers = view.crowds.iter().filter(|crowd| crowd.reach.covers(&candidate.demand));
             let most = match workers.map(|crowd| crowd.workers).sum::<u32>() { 0 => UNREACHABLE, n => (2 * n).max(FEWEST) };
             // What waited before may have been more: workers went away. Then nothing of this class was added.
@@ -64,7 +64,7 @@ proptest! {
         let limits = Limits::of(&later);
         for candidate in later.candidates.iter().filter(|candidate| limits.allow(candidate)) {
             let same = later.under_way.iter().filter(|task| !task.leased && task.demand == candidate.demand);
-            let same = same.filter(|task| task.priority >= candidate.priority).count() as u32;
+            let same: u32 = same.filter(|task| task.priority >= candidate.priority).map(|alike| alike.tasks).sum();
             let reached = view.crowds.iter().any(|crowd| crowd.workers > 0 && crowd.reach.covers(&candidate.demand));
             prop_assert!(!reached || same >= FEWEST, "{} waits behind what others are for", candidate.key);
         }
@@ -123,6 +123,24 @@ fn the_longest_rest_goes_first_then_the_oldest_job() {
     let candidates = vec![task(2, 0, 10), task(1, 1, 10), task(3, 2, 900), task(1, 3, 10)];
     let view = View { crowds: vec![crowd(4)], candidates, ..View::default() };
     assert_eq!(choose(&view), [key(3, 2), key(1, 1), key(1, 3), key(2, 0)]);
+}
+
+#[test]
+fn tasks_that_are_alike_count_as_many_as_they_are() {
+    let alike = |leased, tasks| UnderWay { leased, tasks, ..released(&candidate("anna", 0, 0)) };
+    let chosen = |under_way: Vec<UnderWay>, most_of_job| {
+        let candidates = vec![Candidate { most_of_job, ..candidate("anna", 0, 1) }];
+        choose(&View { crowds: vec![crowd(1)], under_way, candidates, ..View::default() }).len()
+    };
+    assert_eq!((chosen(vec![alike(false, FEWEST - 1)], None), chosen(vec![alike(false, FEWEST)], None)), (1, 0));
+    assert_eq!((chosen(vec![alike(true, 4)], Some(5)), chosen(vec![alike(true, 5)], Some(5))), (1, 0));
+    let view = View {
+        crowds: vec![crowd(1)],
+        under_way: vec![alike(true, 3), UnderWay { tenant: name("bert"), ..alike(true, 2) }],
+        candidates: vec![candidate("anna", 0, 1), candidate("bert", 1, 1)],
+        ..View::default()
+    };
+    assert_eq!(choose(&view)[0], key(1, 1), "bert has less under way");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) fn candidate(tenant: &str, job: u32, task: u32) -> Candidate {
 
 pub(super) fn released(candidate: &Candidate) -> UnderWay {
     let Candidate { key, tenant, demand, priority, .. } = candidate.clone();
-    UnderWay { key, tenant, demand, priority, leased: false }
+    UnderWay { job: key.job, tenant, demand, priority, leased: false, tasks: 1 }
 }
 
 pub(super) fn crowd(workers: u32) -> Crowd {

@@ -86,6 +86,21 @@ impl<N: Display> Named<'_, N> {
         Ok(Route { lane: self.lane()?, pool: self.name("pool")?, memory: self.number("memory_class")? })
     }
 
+    /// A list of names with a comma before and after each.
+    pub(super) fn names(&self, column: &str) -> Result<Vec<Name>> {
+        let text = self.text(column)?;
+        let names = text.split(',').filter(|name| !name.is_empty());
+        names.map(|name| name.parse::<Name>().map_err(|e| self.damaged(column, e))).collect()
+    }
+
+    /// The column `lanes`, likewise.
+    pub(super) fn lanes(&self) -> Result<Vec<Lane>> {
+        let text = self.text("lanes")?;
+        let lane = |name: &str| Lane::ALL.into_iter().find(|lane| lane.name() == name);
+        let names = text.split(',').filter(|name| !name.is_empty());
+        names.map(|name| lane(name).ok_or_else(|| self.damaged("lanes", format!("\"{name}\" is no lane")))).collect()
+    }
+
     fn lane(&self) -> Result<Lane> {
         self.word("lane", |name| Lane::ALL.into_iter().find(|lane| lane.name() == name))
     }

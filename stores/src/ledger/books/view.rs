@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use shared::{
-    JobId, Timestamp,
+    JobId, Reach, Timestamp,
     ports::{
         crew::GONE_AFTER,
         schedule::{Candidate, Crowd, UnderWay, View},
@@ -11,7 +11,6 @@ use shared::{
 };
 
 use super::{
-    crew,
     dialect::{Connection, candidates, one_of},
     fault::{self, Result},
     row::{self, Named, to_json},
@@ -32,30 +31,38 @@ pub(super) async fn look(db: &mut Connection, each: u32, now: Timestamp) -> Resu
 
 /// Workers that were heard of lately and take tasks, with the same reach together.
 async fn crowds(db: &mut Connection, now: Timestamp) -> Result<Vec<Crowd>> {
-    let mut crowds: Vec<Crowd> = Vec::new();
-    let gone = Timestamp(now.0.saturating_sub(GONE_AFTER.as_millis() as i64));
-    for hand in crew::since(db, gone).await?.into_iter().filter(|hand| hand.state.takes_tasks()) {
-        match crowds.iter_mut().find(|crowd| crowd.reach == hand.card.reach) {
-            Some(crowd) => crowd.workers += 1,
-            None => crowds.push(Crowd { reach: hand.card.reach, workers: 1 }),
-        }
-    }
-    Ok(crowds)
+    let rows = sqlx::query(
+        "SELECT lanes, pools, gpu_memory, COUNT(*) AS workers FROM workers WHERE seen >= $1 AND state IN ('idle', 'busy')
+         GROUP BY lanes, pools, gpu_memory ORDER BY lanes, pools, gpu_memory",
+    )
+    .bind(now.0.saturating_sub(GONE_AFTER.as_millis() as i64))
+    .fetch_all(db)
+    .await
+    .map_err(fault::to("count the workers"))?;
+    let crowd = |found| {
+        let named = Named { table: "workers", name: "that take tasks", row: found };
+        let reach =
+            Reach { lanes: named.lanes()?, pools: named.names("pools")?, gpu_memory: named.number("gpu_memory")? };
+        Ok(Crowd { reach, workers: named.number("workers")? })
+    };
+    Ok(rows.iter().map(crowd).collect::<shared::Result<_>>()?)
 }
 
 async fn under_way(db: &mut Connection) -> Result<Vec<UnderWay>> {
     // Two statements, because each has an index of its own.
-    let leased = "SELECT job, id, tenant, lane, pool, gpu_memory, priority FROM tasks WHERE state = 'leased'";
-    let released = "SELECT job, id, tenant, lane, pool, gpu_memory, priority FROM tasks
-                    WHERE state = 'ready' AND released > 0 ORDER BY released, rest DESC, submitted, job, ordinal";
+    let leased =
+        "SELECT job, tenant, lane, pool, gpu_memory, priority, COUNT(*) AS tasks FROM tasks WHERE state = 'leased'
+                  GROUP BY job, tenant, lane, pool, gpu_memory, priority ORDER BY job, lane";
+    let released = "SELECT job, tenant, lane, pool, gpu_memory, priority, COUNT(*) AS tasks FROM tasks
+                    WHERE state = 'ready' AND released > 0
+                    GROUP BY job, tenant, lane, pool, gpu_memory, priority ORDER BY job, lane";
     let mut found = Vec::new();
     for (query, leased) in [(leased, true), (released, false)] {
         let rows = sqlx::query(query).fetch_all(&mut *db).await.map_err(fault::to("look up what is under way"))?;
         for found_row in &rows {
-            let key = row::full_key(found_row)?;
-            let named = row::of_task(&key, found_row);
-            let (tenant, demand, priority) = (named.name("tenant")?, named.demand()?, named.priority()?);
-            found.push(UnderWay { key: key.clone(), tenant, demand, priority, leased });
+            let named = Named { table: "tasks", name: "under way", row: found_row };
+            let (job, tenant, tasks) = (named.job("job")?, named.name("tenant")?, named.number("tasks")?);
+            found.push(UnderWay { job, tenant, demand: named.demand()?, priority: named.priority()?, leased, tasks });
         }
     }
     Ok(found)
@@ -64,8 +71,8 @@ async fn under_way(db: &mut Connection) -> Result<Vec<UnderWay>> {
 /// Jobs that have as many tasks under way as they may.
 async fn full_jobs(db: &mut Connection, under_way: &[UnderWay]) -> Result<Vec<JobId>> {
     let mut counts: BTreeMap<&JobId, u32> = BTreeMap::new();
-    for task in under_way {
-        *counts.entry(&task.key.job).or_default() += 1;
+    for alike in under_way {
+        *counts.entry(&alike.job).or_default() += alike.tasks;
     }
     if counts.is_empty() {
         return Ok(Vec::new());

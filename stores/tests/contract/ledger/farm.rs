@@ -224,6 +224,25 @@ impl Farm for SqliteInMemory {
     }
 }
 
+/// `SQLite` in a file that need not last.
+pub(crate) struct SqliteScratch {
+    _dir: tempfile::TempDir,
+    ledger: Arc<dyn Books>,
+}
+
+impl SqliteScratch {
+    pub(crate) async fn fresh() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self { ledger: stores::scratch_ledger(&dir.path().join("ledger.db")).await.unwrap(), _dir: dir }
+    }
+}
+
+impl Farm for SqliteScratch {
+    fn ledger(&self) -> &dyn Books {
+        self.ledger.as_ref()
+    }
+}
+
 /// `PostgreSQL`.
 pub(crate) struct Postgres {
     stores: Stores,

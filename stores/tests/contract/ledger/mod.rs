@@ -19,7 +19,7 @@ pub(crate) mod steer;
 pub(crate) mod submit;
 pub(crate) mod take;
 
-pub(crate) use farm::{Postgres, Sqlite, SqliteInMemory};
+pub(crate) use farm::{Postgres, Sqlite, SqliteInMemory, SqliteScratch};
 
 /// The cases of every ledger.
 macro_rules! contract {
@@ -41,7 +41,7 @@ macro_rules! contract {
                 why_a_job_was_cancelled_is_kept a_ledger_that_answers_says_so
                 a_ledger_tells_how_far_a_clock_is_off;
             release: what_is_chosen_is_released_once the_order_of_the_choice_is_the_order_of_taking
-                a_view_tells_all_that_the_choice_needs every_tenant_and_pool_has_its_first_candidates
+                a_view_tells_all_that_the_choice_needs tasks_that_are_alike_are_counted every_tenant_and_pool_has_its_first_candidates
                 crowds_are_live_workers_that_take_tasks full_held_and_waiting_work_is_no_candidate
                 what_nobody_took_is_rung_for_again ringing_again_changes_no_order
                 tasks_that_nobody_can_take_hide_no_others what_comes_back_is_released_anew;

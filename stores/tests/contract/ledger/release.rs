@@ -55,7 +55,7 @@ pub(crate) async fn a_view_tells_all_that_the_choice_needs(farm: &impl Farm) {
     farm.make(&first, "prepare").await;
     farm.make(&first, "segment-0-00000").await;
     farm.make(&first, "segment-0-00001").await;
-    let claimed = farm.claim(&first, "segment-0-00002", NOW).await.unwrap();
+    farm.claim(&first, "segment-0-00002", NOW).await.unwrap();
     let view = farm.view(5, NOW).await;
     assert_eq!(view.now, Timestamp(NOW));
     assert_eq!(
@@ -66,7 +66,7 @@ pub(crate) async fn a_view_tells_all_that_the_choice_needs(farm: &impl Farm) {
         (Demand::new(Lane::Render, name("gold"), 20_000), Demand::new(Lane::Stitch, name("gold"), 20_000));
     assert_eq!((render.gpu_memory, stitch.gpu_memory), (20_000, 0));
     let [under_way] = &view.under_way[..] else { panic!("{view:?}") };
-    assert_eq!((&under_way.key, &under_way.demand, under_way.leased), (&claimed.key, &render, true));
+    assert_eq!((&under_way.job, &under_way.demand, under_way.leased, under_way.tasks), (&first, &render, true, 1));
     assert_eq!((under_way.tenant.as_str(), under_way.priority), ("anna", Priority::HIGH));
     let seen: Vec<_> = view
         .candidates
@@ -78,6 +78,20 @@ pub(crate) async fn a_view_tells_all_that_the_choice_needs(farm: &impl Farm) {
         [(&prepare, &render, "bert", Priority::LOW, 16, None), (&part, &stitch, "anna", Priority::HIGH, 8, Some(3))];
     assert_eq!(seen, expected);
     assert_eq!(view.candidates.iter().map(|task| task.submitted.0).collect::<Vec<_>>(), [2, 1]);
+}
+
+pub(crate) async fn tasks_that_are_alike_are_counted(farm: &impl Farm) {
+    let job = farm.submit(24, 1).await;
+    farm.make(&job, "prepare").await;
+    for segment in 0..6 {
+        farm.make(&job, &format!("segment-0-{segment:05}")).await;
+    }
+    assert_eq!(farm.release(NOW).await.len(), 3, "three parts");
+    farm.take("one", NOW).await.unwrap();
+    let mut counts: Vec<_> =
+        farm.view(5, NOW).await.under_way.iter().map(|alike| (alike.leased, alike.tasks)).collect();
+    counts.sort_unstable();
+    assert_eq!(counts, [(false, 2), (true, 1)]);
 }
 
 pub(crate) async fn every_tenant_and_pool_has_its_first_candidates(farm: &impl Farm) {

@@ -1,0 +1,5 @@
+//! Farms in virtual time, on a real ledger.
+
+mod farms;
+mod losses;
+mod small;

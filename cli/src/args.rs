@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 
 pub(crate) mod access;
+pub(crate) mod clean;
 pub(crate) mod jobs;
 pub(crate) mod model;
 pub(crate) mod numbers;
@@ -14,6 +15,7 @@ pub(crate) mod roles;
 pub(crate) mod simulate;
 
 use access::{TenantArgs, TokenArgs};
+use clean::CleanArgs;
 use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, RetakeArgs, WorkersArgs};
 use model::ModelArgs;
 use orders::{BatchArgs, SubmitArgs};
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Plan(PlanArgs),
     /// Show how long a farm would take, and why, in virtual time.
     Simulate(SimulateArgs),
+    /// List what interrupted and kept renders left on this machine, and remove it.
+    Clean(CleanArgs),
     /// Look at the model packs.
     Model(ModelArgs),
     /// Check versions, codecs, device, model packs, stores and API, and say how to mend what is wrong.
@@ -105,6 +109,9 @@ Exit codes: 0 all is well, 1 something is wrong here, 3 a service cannot be reac
     /// Go on with a job that was paused.
     #[command(after_help = "Example:\n  emofarm resume 0f5d…")]
     Resume(JobArgs),
+    /// Let the rest of a job be rendered, its preview being what was wanted; "cancel" rejects it.
+    #[command(after_help = "Example:\n  emofarm approve 0f5d…")]
+    Approve(JobArgs),
     /// Finish what is under way of a job, then end it; what was made stays.
     #[command(after_help = "Example:\n  emofarm drain 0f5d…")]
     Drain(JobArgs),

@@ -9,7 +9,7 @@ use std::{
 
 use coordinator::Sweep;
 use shared::{
-    Clock as _, Error, JobId, JobState, Reach, Result,
+    Clock as _, Error, Hold, JobId, JobState, Reach, Result, TaskId,
     clock::SystemClock,
     ports::{Job, Model, Patience, WorkerId},
     task::Lane,
@@ -19,13 +19,21 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use worker::Shelf;
 
-use crate::progress::Bar;
+use crate::{progress::Bar, watching::Watching};
 
 /// How often the bar looks at the ledger.
 const LOOK: Duration = Duration::from_millis(150);
 
 /// What the name of a directory begins with whose removal has begun.
 const GONE: &str = ".gone-";
+
+/// What somebody sees of a render while it runs.
+pub(crate) struct Shown {
+    /// How far it is.
+    pub(crate) bar: Bar,
+    /// The film as far as it is made, where somebody wants to watch it.
+    pub(crate) watching: Option<Watching>,
+}
 
 /// One job's directory, held by this process alone.
 pub(crate) struct House {
@@ -76,7 +84,7 @@ impl House {
         &self.dir
     }
 
-    /// Runs coordinator and workers until the job has ended or `cancel` asks to stop.
+    /// Runs coordinator and workers until the job has ended or `cancel` asks to stop; with the tasks of a `preview`, until those are done.
     ///
     /// # Errors
     /// [`Error::stopped`] when asked to; what a role failed with.
@@ -84,7 +92,8 @@ impl House {
         &self,
         job: &JobId,
         model: Arc<dyn Model>,
-        bar: &mut Bar,
+        shown: &mut Shown,
+        preview: Option<&[TaskId]>,
         cancel: &CancellationToken,
     ) -> Result<Job> {
         // Whoever held leases in this directory is dead: we hold the lock. A job that failed in an earlier run is
@@ -92,6 +101,10 @@ impl House {
         let now = SystemClock.now();
         self.stores.ledger.revive(job, now).await?;
         self.stores.ledger.reclaim(job, now).await?;
+        match preview {
+            Some(needed) => self.stores.ledger.preview(job, needed, true, now).await?,
+            None => self.stores.ledger.approve(job, now).await?,
+        };
         let stop = cancel.child_token();
         let mut roles = JoinSet::new();
         let sweep = Sweep::new(self.stores.ledger.clone(), self.stores.queue.clone(), Arc::new(SystemClock));
@@ -104,7 +117,7 @@ impl House {
             let until = stop.clone();
             roles.spawn(async move { worker.run(until).await });
         }
-        let ended = self.watch(job, bar, &mut roles, cancel).await;
+        let ended = self.watch(job, shown, &mut roles, cancel).await;
         stop.cancel();
         // What a role says while it is being stopped does not change how the job ended.
         while let Some(role) = roles.join_next().await {
@@ -118,15 +131,22 @@ impl House {
     async fn watch(
         &self,
         job: &JobId,
-        bar: &mut Bar,
+        shown: &mut Shown,
         roles: &mut JoinSet<Result<()>>,
         cancel: &CancellationToken,
     ) -> Result<Job> {
         loop {
             let known = self.stores.ledger.job(job).await?;
             let record = known.ok_or_else(|| Error::world(format!("job {job} is not in the ledger")))?;
-            bar.show(&self.stores.ledger.progress(job).await?);
-            if record.state != JobState::Running {
+            let progress = self.stores.ledger.progress(job).await?;
+            shown.bar.show(&progress);
+            if let Some(watching) = &mut shown.watching
+                && let Err(error) = watching.look(&self.stores, &record, &progress).await
+            {
+                tracing::warn!(%error, "the film cannot be watched any further; it is rendered all the same");
+                shown.watching = None;
+            }
+            if record.state != JobState::Running || record.hold == Hold::Approval {
                 return Ok(record);
             }
             tokio::select! {
@@ -158,16 +178,21 @@ impl House {
     /// # Errors
     /// Names the directory that cannot be removed.
     pub(crate) fn clear(self) -> Result<()> {
-        let name = self.dir.file_name().unwrap_or_default().to_string_lossy();
-        let gone = self.dir.with_file_name(format!("{GONE}{name}-{}", std::process::id()));
-        std::fs::rename(&self.dir, &gone)
-            .and_then(|()| std::fs::remove_dir_all(&gone))
+        remove(&self.dir)
             .map_err(|e| Error::world(format!("the work in {} cannot be removed", self.dir.display())).from_source(e))
     }
 }
 
+/// Removes the directory of a job whose lock the caller holds.
+pub(crate) fn remove(dir: &Path) -> std::io::Result<()> {
+    let name = dir.file_name().unwrap_or_default().to_string_lossy();
+    let gone = dir.with_file_name(format!("{GONE}{name}-{}", std::process::id()));
+    std::fs::rename(dir, &gone)?;
+    std::fs::remove_dir_all(&gone)
+}
+
 /// Removes what a killed process began to remove; what cannot be removed now is left for the next time.
-fn remove_gone(renders: &Path) {
+pub(crate) fn remove_gone(renders: &Path) {
     for entry in std::fs::read_dir(renders).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(GONE) {
             let _ = std::fs::remove_dir_all(entry.path());

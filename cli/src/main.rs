@@ -7,6 +7,7 @@ mod access;
 mod args;
 mod batch;
 mod chance;
+mod clean;
 mod client;
 mod delivery;
 mod doctor;
@@ -17,12 +18,14 @@ mod jobs;
 mod log;
 mod model;
 mod plan;
+mod previewed;
 mod progress;
 mod render;
 mod roles;
 mod runtime;
 mod settings;
 mod simulate;
+mod watching;
 
 use std::process::ExitCode;
 
@@ -65,6 +68,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Render(args) => render::run(args, &settings.clone().with_flags(&args.shape), json),
         Command::Plan(args) => plan::run(args, &settings.clone().with_flags(&args.shape), json),
         Command::Simulate(args) => simulate::run(args, settings, json),
+        Command::Clean(args) => clean::run(args, settings, json),
         Command::Model(args) => model::run(args, settings, json),
         Command::Doctor => Ok(doctor::run(settings, json)),
         Command::Completions { .. } => Ok(exit::DONE),
@@ -92,6 +96,7 @@ fn client(command: &Command, settings: &Settings, json: bool) -> Result<u8> {
         Command::Cancel(args) => jobs::steer::cancel(args, settings, json),
         Command::Pause(args) => jobs::steer::act(&args.job, "pause", settings, json),
         Command::Resume(args) => jobs::steer::act(&args.job, "resume", settings, json),
+        Command::Approve(args) => jobs::steer::act(&args.job, "approve", settings, json),
         Command::Drain(args) => jobs::steer::act(&args.job, "drain", settings, json),
         Command::Retry(args) => jobs::steer::act(&args.job, "retry", settings, json),
         Command::Retake(args) => jobs::retake::run(args, settings, json),

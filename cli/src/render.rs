@@ -10,8 +10,15 @@ use shared::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    args::render::RenderArgs, delivery::Delivery, exit, house::House, interrupt, output, progress::Bar,
+    args::render::RenderArgs,
+    delivery::Delivery,
+    exit,
+    house::{House, Shown},
+    interrupt, output,
+    previewed::{self, Excerpts},
+    progress::Bar,
     settings::Settings,
+    watching::Watching,
 };
 
 /// Renders the film, or continues where an earlier run of the same command stopped.
@@ -27,11 +34,17 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
             output::note(format_args!("note: {remark}"));
         }
     }
-    let film = crate::runtime::embedded()?.block_on(async {
+    let excerpts = Excerpts::of(args, &draft)?;
+    let watching = args.watch_dir.as_deref().map(Watching::begin).transpose()?;
+    let made = crate::runtime::embedded()?.block_on(async {
         let cancel = interrupt::token()?;
         let house = House::open(&settings.data_dir, &draft.id).await?;
-        let mut bar = Bar::new(json);
-        let job = work(&house, &draft, model, &mut bar, &cancel).await?;
+        let mut shown = Shown { bar: Bar::new(json), watching };
+        let job = work(&house, &draft, model, &mut shown, excerpts.as_ref(), &cancel).await?;
+        if let Some(excerpts) = &excerpts {
+            let files = excerpts.deliver(&house, &job).await?;
+            return Ok(Made::Excerpts(files, house.dir().to_path_buf()));
+        }
         let film = deliver(&house, &job, &delivery).await?;
         let kept = if args.keep_latents { Some(house.dir().to_path_buf()) } else { None };
         if kept.is_none()
@@ -39,10 +52,21 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
         {
             tracing::warn!(%error, "the film is delivered, but its work is still on the disk");
         }
-        Ok::<_, Error>(Film { kept, resumed: bar.resumed(), ..film })
+        Ok::<_, Error>(Made::Film(Box::new(Film { kept, resumed: shown.bar.resumed(), ..film })))
     })?;
-    tell(&film, &draft, started.elapsed().as_secs_f64(), json);
+    match made {
+        Made::Film(film) => tell(&film, &draft, started.elapsed().as_secs_f64(), json),
+        Made::Excerpts(files, kept) => previewed::tell(&files, &draft, &kept, json),
+    }
     Ok(exit::DONE)
+}
+
+/// What came of it.
+enum Made {
+    /// The film.
+    Film(Box<Film>),
+    /// Excerpts of some places, and where the work on the rest is kept.
+    Excerpts(Vec<std::path::PathBuf>, std::path::PathBuf),
 }
 
 /// What was delivered.
@@ -80,15 +104,17 @@ async fn work(
     house: &House,
     draft: &Draft,
     model: std::sync::Arc<dyn Model>,
-    bar: &mut Bar,
+    shown: &mut Shown,
+    excerpts: Option<&Excerpts>,
     cancel: &CancellationToken,
 ) -> Result<Job> {
     coordinator::submit(draft, house.stores.ledger.as_ref(), house.stores.blobs.as_ref(), &shared::clock::SystemClock)
         .await?;
-    let ended = house.work(&draft.id, model, bar, cancel).await;
-    bar.clear();
+    let preview = excerpts.map(|excerpts| &excerpts.needed[..]);
+    let ended = house.work(&draft.id, model, shown, preview, cancel).await;
+    shown.bar.clear();
     let job = ended?;
-    if job.state == JobState::Done {
+    if job.state == JobState::Done || (excerpts.is_some() && job.hold == shared::Hold::Approval) {
         return Ok(job);
     }
     let why = job.error.unwrap_or_else(|| format!("it was {}", job.state.name()));
@@ -100,7 +126,7 @@ async fn work(
 /// # Errors
 /// When the film is not there, or cannot be put there.
 pub(crate) async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Result<Film> {
-    let tasks = house.stores.ledger.tasks(&job.id).await?;
+    let tasks = house.stores.ledger.stitched(&job.id).await?;
     let film = tasks.iter().find(|task| task.kind == shared::TaskKind::Film);
     let film = film.ok_or_else(|| Error::world(format!("job {} has no film", job.id)))?;
     let key = shared::ports::BlobKey::made(&job.id, &film.id, film.attempt, "film.mp4")?;

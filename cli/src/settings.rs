@@ -52,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) pod: String,
     /// What a worker computes on.
     pub(crate) device: String,
+    /// Disk that a worker's or stitcher's files in the making may take, in MiB; no limit when 0.
+    pub(crate) scratch_limit: u64,
     /// How logs are written.
     pub(crate) log_format: Format,
     /// Largest track that the API takes, in MiB.
@@ -126,6 +128,7 @@ impl Settings {
             gpu_memory: 0,
             pod: String::new(),
             device: "auto".into(),
+            scratch_limit: 0,
             log_format: Format::Auto,
             upload_limit: 4096,
             source_hosts: String::new(),

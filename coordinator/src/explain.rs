@@ -21,12 +21,14 @@ pub struct Reason {
 }
 
 /// Every code.
-pub const CODES: [&str; 15] = [
+pub const CODES: [&str; 17] = [
     "job_done",
     "job_failed",
     "job_cancelled",
     "paused",
     "draining",
+    "preview",
+    "approval_required",
     "under_way",
     "job_limit_reached",
     "tenant_limit_reached",
@@ -79,12 +81,23 @@ pub fn explain(facts: &Facts<'_>) -> Vec<Reason> {
         Hold::Draining => {
             reasons.push(reason("draining", "The job finishes what is under way and then ends as cancelled.".into()));
         }
+        Hold::Approval => {
+            let text = "The preview is made, and the job waits until somebody approves it. Cancel it if it is not what was wanted.";
+            reasons.push(reason("approval_required", text.into()));
+        }
+        Hold::Preview => {
+            reasons.extend(limits(facts).into_iter().chain(workers(facts)).chain(queue(facts)));
+            reasons.push(reason("preview", "Only what its preview needs is rendered; the rest waits for that.".into()));
+        }
         Hold::None => reasons.extend(limits(facts).into_iter().chain(workers(facts)).chain(queue(facts))),
     }
     if facts.standing.leased > 0 {
         let text = format!("{} under way on workers.", tasks(facts.standing.leased));
         // What runs is the first thing that somebody who waits wants to know.
-        reasons.insert(usize::from(job.hold != Hold::None), reason("under_way", text));
+        reasons.insert(
+            usize::from(matches!(job.hold, Hold::Paused | Hold::Draining | Hold::Approval)),
+            reason("under_way", text),
+        );
     }
     reasons
 }

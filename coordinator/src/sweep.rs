@@ -146,7 +146,7 @@ impl Sweep {
         if everything { self.tick().await } else { self.round().await }
     }
 
-    /// One sweep: takes back tasks whose worker was lost or is stuck, ends drained jobs, releases what is ready, and rings again for
+    /// One sweep: takes back tasks whose worker was lost or is stuck, ends drained jobs, lets jobs go on whose preview is made, releases what is ready, and rings again for
     /// what nobody heard.
     ///
     /// # Errors
@@ -159,6 +159,9 @@ impl Sweep {
         }
         for job in self.ledger.drained(now).await? {
             tracing::info!(%job, "drained");
+        }
+        for job in self.ledger.previewed(now).await? {
+            tracing::info!(%job, "the preview is made");
         }
         self.round().await?;
         let before = shared::Timestamp(now.0.saturating_sub(UNHEARD.as_millis() as i64));

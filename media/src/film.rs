@@ -2,16 +2,20 @@
 
 mod decode;
 mod encoded_sound;
+mod fragment;
 mod join;
 mod original_sound;
 mod part;
 mod parts;
+mod pieces;
 mod still;
 mod tags;
 
 pub use decode::decode;
-pub use join::{JoinSpec, join};
+pub use fragment::{FragmentSound, FragmentSpec, excerpt, fragment};
+pub use join::{JoinSpec, join, join_as_they_come};
 pub use part::{PartSpec, PartWriter, Preset};
+pub use pieces::cut_sound;
 pub use still::first_frame_png;
 
 use ffmpeg_next::Rational;

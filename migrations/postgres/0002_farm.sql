@@ -273,7 +273,7 @@ DECLARE
     now_of_job RECORD;
     made BIGINT;
 BEGIN
-    SELECT jobs.priority, jobs.hold <> 'none' AS stopped INTO now_of_job FROM jobs WHERE jobs.id = of_job FOR NO KEY UPDATE OF jobs;
+    SELECT jobs.priority, jobs.hold INTO now_of_job FROM jobs WHERE jobs.id = of_job FOR NO KEY UPDATE OF jobs;
     UPDATE tasks SET state = state_when_made, not_before = at_time, worker = NULL, lease_until = NULL, released = 0
     WHERE tasks.job = of_job AND tasks.id = of_task AND tasks.attempt = under_attempt AND tasks.state = 'leased'
     RETURNING tasks.frames INTO made;
@@ -284,7 +284,8 @@ BEGIN
     RETURN QUERY
     UPDATE tasks SET lacks = tasks.lacks - 1, state = CASE WHEN tasks.lacks = 1 THEN state_when_met ELSE tasks.state END,
         readied = CASE WHEN tasks.lacks = 1 THEN at_time ELSE tasks.readied END,
-        priority = now_of_job.priority, held = now_of_job.stopped
+        priority = now_of_job.priority,
+        held = now_of_job.hold <> 'none' AND NOT (now_of_job.hold = 'preview' AND tasks.preview) -- a column of the third migration
     FROM needs
     WHERE needs.job = of_job AND needs.need = of_task AND needs.direct = TRUE
       AND tasks.job = of_job AND tasks.id = needs.task AND tasks.state = 'waiting'

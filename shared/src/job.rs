@@ -260,19 +260,25 @@ pub enum Hold {
     None,
     /// Not until somebody resumes the job; what is under way is finished.
     Paused,
+    /// Only those that its preview needs.
+    Preview,
+    /// Not until somebody approves its preview.
+    Approval,
     /// Not any more; when what is under way is finished, the job ends as cancelled and what was made stays.
     Draining,
 }
 
 impl Hold {
     /// Every hold.
-    pub const ALL: [Self; 3] = [Self::None, Self::Paused, Self::Draining];
+    pub const ALL: [Self; 5] = [Self::None, Self::Paused, Self::Preview, Self::Approval, Self::Draining];
 
     /// The hold's name in ledgers and output.
     pub fn name(self) -> &'static str {
         match self {
             Self::None => "none",
             Self::Paused => "paused",
+            Self::Preview => "preview",
+            Self::Approval => "approval",
             Self::Draining => "draining",
         }
     }

@@ -19,6 +19,7 @@ pub mod picture;
 pub mod plan;
 pub mod ports;
 pub mod route;
+pub mod span;
 pub mod task;
 pub mod tensor;
 pub mod terms;

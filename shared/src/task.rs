@@ -166,6 +166,8 @@ pub enum Step {
     Cancel,
     /// Its failed or cancelled job was taken up again; done tasks stay done.
     Revive,
+    /// Its job is taken up again, and what it made was removed.
+    Redo,
 }
 
 impl TaskState {
@@ -180,7 +182,7 @@ impl TaskState {
             (Self::Leased, Step::Complete) => Some(Self::Done),
             (Self::Leased, Step::GiveUp) => Some(Self::Failed),
             (Self::Waiting | Self::Ready | Self::Leased, Step::Cancel) => Some(Self::Cancelled),
-            (Self::Failed | Self::Cancelled, Step::Revive) => Some(Self::Waiting),
+            (Self::Failed | Self::Cancelled, Step::Revive) | (Self::Done, Step::Redo) => Some(Self::Waiting),
             _ => None,
         }
     }
@@ -212,20 +214,28 @@ impl TaskState {
 mod tests {
     use super::*;
 
-    const STEPS: [Step; 7] =
-        [Step::NeedsMet, Step::Claim, Step::Complete, Step::Return, Step::GiveUp, Step::Cancel, Step::Revive];
+    const STEPS: [Step; 8] = [
+        Step::NeedsMet,
+        Step::Claim,
+        Step::Complete,
+        Step::Return,
+        Step::GiveUp,
+        Step::Cancel,
+        Step::Revive,
+        Step::Redo,
+    ];
 
     /// The whole truth table; `-` is an illegal step.
     #[test]
     fn legal_steps() {
         let table = [
-            //            NeedsMet  Claim     Complete  Return    GiveUp    Cancel      Revive
-            ("waiting", ["ready", "-", "-", "-", "-", "cancelled", "-"]),
-            ("ready", ["-", "leased", "-", "-", "-", "cancelled", "-"]),
-            ("leased", ["-", "-", "done", "ready", "failed", "cancelled", "-"]),
-            ("done", ["-"; 7]),
-            ("failed", ["-", "-", "-", "-", "-", "-", "waiting"]),
-            ("cancelled", ["-", "-", "-", "-", "-", "-", "waiting"]),
+            //            NeedsMet  Claim     Complete  Return    GiveUp    Cancel      Revive     Redo
+            ("waiting", ["ready", "-", "-", "-", "-", "cancelled", "-", "-"]),
+            ("ready", ["-", "leased", "-", "-", "-", "cancelled", "-", "-"]),
+            ("leased", ["-", "-", "done", "ready", "failed", "cancelled", "-", "-"]),
+            ("done", ["-", "-", "-", "-", "-", "-", "-", "waiting"]),
+            ("failed", ["-", "-", "-", "-", "-", "-", "waiting", "-"]),
+            ("cancelled", ["-", "-", "-", "-", "-", "-", "waiting", "-"]),
         ];
         for (from, to) in table {
             let state = TaskState::named(from).unwrap();
@@ -239,7 +249,8 @@ mod tests {
     #[test]
     fn final_states_take_no_step_but_revival() {
         for state in TaskState::ALL {
-            let stuck = STEPS.iter().all(|step| *step == Step::Revive || state.after(*step).is_none());
+            let again = [Step::Revive, Step::Redo];
+            let stuck = STEPS.iter().all(|step| again.contains(step) || state.after(*step).is_none());
             assert_eq!(state.is_final(), stuck, "{state:?}");
         }
     }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
-use crate::{Error, Result};
+use crate::{Error, Result, plan::Preview, span::Span};
 
 /// A name that an operator gives: of a tenant, of a pool. It stands in queue names, metrics and URLs.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -198,6 +198,18 @@ pub struct Terms {
     pub webhook: Option<Webhook>,
     /// Why the portrait may be used.
     pub consent: Option<Consent>,
+    /// What is rendered before the rest, to be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preview: Option<Preview>,
+    /// Whether the rest waits until somebody approves the preview.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub approve: bool,
+    /// How long latents are kept after the end of the job; for good when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_latents: Option<Span>,
+    /// How long inputs, parts and film are kept after the end of the job; for good when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub keep_film: Option<Span>,
 }
 
 impl Default for Terms {
@@ -212,6 +224,10 @@ impl Default for Terms {
             labels: BTreeMap::new(),
             webhook: None,
             consent: None,
+            preview: None,
+            approve: false,
+            keep_latents: None,
+            keep_film: None,
         }
     }
 }

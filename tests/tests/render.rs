@@ -92,6 +92,107 @@ fn a_render_killed_at_any_segment_goes_on_and_ends_the_same() {
     assert_eq!(std::fs::read(house.path("whole.mp4")).unwrap(), std::fs::read(house.path("resumed.mp4")).unwrap());
 }
 
+/// The fragments that a playlist in `dir` names, after what stands before them all: what a player has seen.
+fn stream(dir: &Path, playlist: &str) -> Vec<u8> {
+    let mut bytes = std::fs::read(dir.join("init.mp4")).unwrap();
+    for name in playlist.lines().filter(|line| !line.starts_with('#')) {
+        bytes.extend(std::fs::read(dir.join(name)).unwrap());
+    }
+    bytes
+}
+
+#[test]
+fn a_film_can_be_watched_while_it_is_rendered() {
+    let house = house(40.0);
+    let dir = house.path("watch");
+    let args = arguments("film.mp4", &["--watch-dir", "watch", "--fps", "24000/1001"]);
+    let mut child = house.start(&args);
+    let mut grew = Vec::new();
+    while child.try_wait().unwrap().is_none() {
+        let Ok(playlist) = std::fs::read_to_string(dir.join("watch.m3u8")) else { continue };
+        if grew.last() != Some(&playlist) {
+            // Every fragment that a playlist names is there, whole.
+            let seen = house.path("seen.mp4");
+            std::fs::write(&seen, stream(&dir, &playlist)).unwrap();
+            media::film::decode(&seen, |_, _| Ok(())).unwrap();
+            grew.push(playlist);
+        }
+        std::thread::park_timeout(Duration::from_millis(10));
+    }
+    assert!(child.wait().unwrap().success());
+    let last = std::fs::read_to_string(dir.join("watch.m3u8")).unwrap();
+    assert!(last.ends_with("#EXT-X-ENDLIST\n"), "{last}");
+    assert!(grew.iter().any(|playlist| !playlist.contains("ENDLIST")), "nothing could be seen before the end");
+    assert!(grew.windows(2).all(|pair| pair[1].starts_with(&pair[0])), "a playlist only grows");
+    let seen = house.path("seen.mp4");
+    std::fs::write(&seen, stream(&dir, &last)).unwrap();
+    let pictures = |path: &Path| {
+        let mut all = Vec::new();
+        media::film::decode(path, |_, picture| {
+            all.push(shared::digest::sha256(picture.data()));
+            Ok(())
+        })
+        .unwrap();
+        all
+    };
+    let film = pictures(&house.path("film.mp4"));
+    assert_eq!(film.len(), 960);
+    assert!(pictures(&seen) == film, "the same pictures as in the film");
+    let sound = media::audio::measure(&seen).unwrap();
+    assert!((sound.seconds() - 40.0).abs() < 0.05, "{} s of sound", sound.seconds());
+}
+
+#[test]
+fn a_preview_is_rendered_once_and_changes_nothing() {
+    let house = house(20.0);
+    let whole = house.json(&arguments("whole.mp4", &["--keep-latents"]));
+    let kept = std::path::PathBuf::from(whole["kept"].as_str().unwrap());
+    let expected = latents(&kept);
+    std::fs::remove_dir_all(&kept).unwrap();
+    let document = house.json(&arguments("film.mp4", &["--preview", "first,middle,last"]));
+    let excerpts: Vec<_> = document["preview"].as_array().unwrap().iter().map(|file| file.as_str().unwrap()).collect();
+    // A film of one chain can be looked at where it begins.
+    assert_eq!(excerpts, ["film.part-00000.mp4"]);
+    assert!(!house.path("film.mp4").exists());
+    let info = media::probe::film(&house.path(excerpts[0])).unwrap();
+    let sound = info.audio.unwrap();
+    assert_eq!(info.frames, 96);
+    assert!((sound.start.abs() < 0.05) && (sound.seconds - 96.0 / 25.0).abs() < 0.1, "{sound:?}");
+    let before = attempts(&kept);
+    assert!(!before.is_empty() && before.len() < expected.len(), "{:?}", before.keys());
+    let again = house.json(&arguments("film.mp4", &["--preview", "first", "--overwrite"]));
+    assert_eq!(again["preview"], document["preview"]);
+    house.json(&arguments("film.mp4", &["--keep-latents"]));
+    let after = attempts(&kept);
+    assert!(before.keys().all(|key| after.contains_key(key)), "rendered again: {:?} {:?}", before.keys(), after.keys());
+    assert!(latents(&kept) == expected);
+    assert_eq!(std::fs::read(house.path("whole.mp4")).unwrap(), std::fs::read(house.path("film.mp4")).unwrap());
+}
+
+#[test]
+fn what_renders_left_is_listed_and_removed() {
+    let house = house(5.0);
+    let whole = house.json(&arguments("film.mp4", &["--keep-latents"]));
+    let kept = std::path::PathBuf::from(whole["kept"].as_str().unwrap());
+    std::fs::create_dir_all(house.path("data/renders/of-somebody-else")).unwrap();
+    let listed = house.json(&["clean", "--json"]);
+    let renders = listed["renders"].as_array().unwrap();
+    assert_eq!((renders.len(), &renders[0]["job"], &renders[0]["state"]), (1, &whole["job"], &"done".into()));
+    assert!(renders[0]["bytes"].as_u64().unwrap() > 10_000, "{listed}");
+    assert_eq!(house.json(&["clean", "--older", "1h", "--yes", "--json"])["renders"].as_array().unwrap().len(), 0);
+    assert!(kept.exists());
+    // What another process works in stays.
+    let lock = std::fs::File::create(kept.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let busy = house.json(&["clean", "--yes", "--json"]);
+    assert_eq!((&busy["renders"][0]["state"], &busy["renders"][0]["removed"]), (&"in use".into(), &false.into()));
+    drop(lock);
+    let done = house.json(&["clean", "--yes", "--json"]);
+    assert_eq!(done["renders"][0]["removed"], true);
+    assert!(!kept.exists() && house.path("data/renders/of-somebody-else").exists());
+    assert_eq!(house.json(&["clean", "--json"])["renders"].as_array().unwrap().len(), 0);
+}
+
 #[test]
 fn an_interrupt_ends_with_130_and_leaves_no_film() {
     let house = house(120.0);

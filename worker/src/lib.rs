@@ -23,6 +23,7 @@ mod renderers;
 mod segment;
 mod settings;
 mod shelf;
+mod sound;
 mod stop;
 mod streak;
 mod tempo;

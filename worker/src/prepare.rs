@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::{
     features::{self, Cutter},
     input::{self, AUDIO, PORTRAIT},
+    sound,
     stop::Stop,
     work::{Work, off_the_runtime},
 };
@@ -15,7 +16,7 @@ use crate::{
 /// Name of the blob with everything of the model that is the same for all clips.
 pub(crate) const PREPARED: &str = "prepared.safetensors";
 
-/// Prepares the portrait, then the audio features of every segment.
+/// Prepares the portrait, then the audio features of every segment and the sound of every part.
 pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     let order = &work.lease.order;
     let portrait = input::fetch(work, PORTRAIT, &order.portrait).await?;
@@ -24,7 +25,9 @@ pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     work.keep(PREPARED, &prepared.to_bytes(Precision::Single)?).await?;
     work.stop.check()?;
     let audio = input::fetch(work, AUDIO, &order.audio).await?;
-    keep_features(work, audio).await
+    // Both read the track from its first sample to its last; neither waits for the other.
+    let (sounding, features) = tokio::join!(sound::keep_pieces(work, &audio), keep_features(work, audio.clone()));
+    features.and(sounding)
 }
 
 fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Bundle> {

@@ -20,6 +20,8 @@ pub struct Settings {
     pub device: String,
     /// A directory of this worker alone, for files in the making. What a killed run left there is removed when the worker starts.
     pub scratch: PathBuf,
+    /// Bytes that files in the making may take there; no limit when absent.
+    pub scratch_limit: Option<u64>,
     /// How long a lease lasts unless renewed; it is renewed three times in a term, and every 2 seconds at least.
     pub term: Duration,
     /// How often the worker looks for tasks without a ring.
@@ -41,6 +43,7 @@ impl Settings {
             host: String::new(),
             device: String::new(),
             scratch: scratch.into(),
+            scratch_limit: None,
             term: Duration::from_secs(30),
             period: Duration::from_secs(2),
             patience: Patience::FARM,

@@ -84,6 +84,32 @@ impl<'a> Work<'a> {
         self.kept(key, |told| async move { blobs.put_file_with(key, file, &told).await }).await
     }
 
+    /// Keeps a file as a blob of this attempt, under another name than the task's.
+    pub(crate) async fn keep_file_under(&self, task: &TaskId, name: &str, file: &Path) -> Result<()> {
+        let key = BlobKey::made(&self.lease.key.job, task, self.lease.attempt, name)?;
+        let (blobs, key) = (&self.worker.ports.blobs, &key);
+        self.kept(key, |told| async move { blobs.put_file_with(key, file, &told).await }).await
+    }
+
+    /// Whether so many bytes more may lie in the scratch directory.
+    ///
+    /// # Errors
+    /// [`Cause::World`](shared::error::Cause::World) when they may not: another worker may have more room.
+    pub(crate) fn room_for(&self, bytes: u64) -> Result<()> {
+        let Some(limit) = self.worker.settings.scratch_limit else { return Ok(()) };
+        let used = used(self.scratch());
+        if used + bytes <= limit {
+            return Ok(());
+        }
+        let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+        Err(Error::world(format!(
+            "the task needs {} MiB of scratch space, and this worker may use {} MiB",
+            mib(used + bytes),
+            mib(limit)
+        ))
+        .mend("raise the setting scratch_limit of a worker of this lane, and give it the disk for that"))
+    }
+
     async fn kept<T, F: Future<Output = Result<T>>>(&self, key: &BlobKey, put: impl Fn(Told) -> F) -> Result<()> {
         self.may_keep()?;
         let began = Instant::now();
@@ -139,6 +165,10 @@ impl<'a> Work<'a> {
     pub(crate) async fn fetch_blob(&self, key: &BlobKey, file: &Path) -> Result<()> {
         self.stop.check()?;
         let blobs = &self.worker.ports.blobs;
+        if self.worker.settings.scratch_limit.is_some() {
+            let size = patiently(self.worker, &self.stop, "a blob is to be measured", || blobs.size(key)).await?;
+            self.room_for(size.unwrap_or(0))?;
+        }
         self.moved("a blob is to be read", |told| async move { blobs.fetch_with(key, file, &told).await }).await?;
         self.stop.step()
     }
@@ -197,6 +227,17 @@ impl<'a> Work<'a> {
     pub(crate) fn put_back(&self, renderer: Box<dyn Renderer>) {
         self.worker.renderers.put_back(&self.lease.key.job, renderer);
     }
+}
+
+/// Bytes in the files below a directory.
+fn used(dir: &Path) -> u64 {
+    let entries = std::fs::read_dir(dir).into_iter().flatten().flatten();
+    let size = |entry: std::fs::DirEntry| match entry.metadata() {
+        Ok(about) if about.is_dir() => used(&entry.path()),
+        Ok(about) => about.len(),
+        Err(_) => 0,
+    };
+    entries.map(size).sum()
 }
 
 /// The task that everything else needs.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use shared::{FaceBox, Fps, Name, Priority};
+use shared::{FaceBox, Fps, Name, Priority, plan::Preview, span::Span};
 
 use super::{
     numbers::{face_expand, film_size, parse, scale},
@@ -16,6 +16,7 @@ use super::{
 Examples:
   emofarm submit portrait.png speech.wav
   emofarm submit portrait.png speech.wav --priority urgent --label show=orbit --wait -o film.mp4
+  emofarm submit portrait.png hour.wav --preview first,middle,last --approve
   emofarm submit https://assets.example/face.png https://assets.example/talk.flac --json
 
 Files are uploaded; URLs are fetched by the farm, where its operator allows it. The same order twice is one job.")]
@@ -131,6 +132,18 @@ pub(crate) struct TermsArgs {
     /// Where that permission is filed.
     #[arg(long, value_name = "TEXT", requires = "consent")]
     pub(crate) consent_reference: Option<String>,
+    /// Render this first, to be looked at: first, middle, last, joined by commas, or every:N.
+    #[arg(long, value_name = "PLACES", value_parser = parse::<Preview>)]
+    pub(crate) preview: Option<Preview>,
+    /// Wait with the rest until somebody approves the preview.
+    #[arg(long, requires = "preview")]
+    pub(crate) approve: bool,
+    /// Remove latents so long after the end of the job, such as 30d [default: never].
+    #[arg(long, value_name = "SPAN", value_parser = parse::<Span>)]
+    pub(crate) keep_latents: Option<Span>,
+    /// Remove inputs, parts and film so long after the end of the job [default: never].
+    #[arg(long, value_name = "SPAN", value_parser = parse::<Span>)]
+    pub(crate) keep_film: Option<Span>,
     /// Where news of the job are sent, signed with the key in `EMOFARM_WEBHOOK_SECRET`.
     #[arg(long, value_name = "URL")]
     pub(crate) webhook: Option<String>,
@@ -145,7 +158,7 @@ Examples:
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
 guidance, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face, mask_face, mask_lip, face_expand, size,
-priority, pool, gpu_memory, most_at_once, external_id, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
+priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents, keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
 
 A batch that was interrupted goes on when the same command is given again: finished films stay, running jobs are followed, failed
 ones are tried again. Exit code 1 when any row failed.")]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
-use shared::{FaceBox, Fps};
+use shared::{FaceBox, Fps, plan::Preview};
 
 use super::numbers::{face_expand, film_size, parse, scale};
 
@@ -14,6 +14,7 @@ Examples:
   emofarm render portrait.png speech.wav -o film.mp4
   emofarm render portrait.jpg talk.mp3 -o film.mp4 --fps 29.97 --seed 7 --size 512
   emofarm render face.png long.flac -o film.mp4 --face 120,80,300,360 --head-speed 0.3
+  emofarm render face.png long.flac -o film.mp4 --preview first,middle,last
 
 An interrupted render continues when the same command is given again: finished segments are kept.
 The demo model knows drawn faces only; for photographs a published model pack is needed (docs/models.md).")]
@@ -72,6 +73,13 @@ pub(crate) struct RenderArgs {
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
+    /// Render only this, as excerpts beside the film's place: first, middle, last, joined by commas, or every:N. The rest follows when the
+    /// command is given again without it.
+    #[arg(long, value_name = "PLACES", value_parser = parse::<Preview>)]
+    pub(crate) preview: Option<Preview>,
+    /// Write the film as far as it is made into this directory: `watch.m3u8` plays while the render runs, and stays.
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) watch_dir: Option<PathBuf>,
     /// Keep latents and parts in the data directory after the film is done.
     #[arg(long)]
     pub(crate) keep_latents: bool,

@@ -84,6 +84,12 @@ impl Fields {
             labels: all,
             consent,
             consent_reference,
+            preview: self.parse("preview")?,
+            keep_latents: self.parse("keep_latents")?,
+            keep_film: self.parse("keep_film")?,
+            approve: self
+                .read("approve", |text| text.parse::<bool>().map_err(|_| "give true or false".into()))?
+                .unwrap_or(false),
             webhook: self.0.remove("webhook"),
         })
     }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shared::{
     Error, FaceBox, Fps, Name, Priority, Result,
+    plan::Preview,
+    span::Span,
     terms::{Consent, ConsentKind, Webhook},
 };
 
@@ -48,6 +50,14 @@ pub(crate) struct OrderBody {
     webhook: Option<Webhook>,
     #[serde(skip_serializing_if = "Option::is_none")]
     consent: Option<Consent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    preview: Option<Preview>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    approve: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_latents: Option<Span>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    keep_film: Option<Span>,
 }
 
 /// A file that the farm fetches.
@@ -132,6 +142,10 @@ impl OrderBody {
             external_id: terms.external_id,
             labels: terms.labels.into_iter().collect(),
             webhook: terms.webhook.map(|url| webhook(url, webhook_secret)).transpose()?,
+            preview: terms.preview,
+            approve: terms.approve,
+            keep_latents: terms.keep_latents,
+            keep_film: terms.keep_film,
             consent: consent(terms.consent.as_deref(), terms.consent_reference)?,
         })
     }

@@ -53,7 +53,12 @@ impl Bars {
     /// Says where the job stands at the beginning.
     pub(super) fn job(&self, job: &wire::Job) {
         if job.hold != "none" && !job.hold.is_empty() {
-            self.say(&format!("job {} is {}", job.id, job.hold));
+            let hold = match job.hold.as_str() {
+                "preview" => "rendering its preview",
+                "approval" => "waiting: \"emofarm approve\" lets the rest be rendered",
+                hold => hold,
+            };
+            self.say(&format!("job {} is {hold}", job.id));
         }
         self.progress(job.progress);
     }

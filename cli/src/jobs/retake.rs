@@ -16,7 +16,7 @@ use crate::{
     },
     delivery::Delivery,
     exit,
-    house::House,
+    house::{House, Shown},
     interrupt,
     output::{self, note},
     progress::Bar,
@@ -79,9 +79,9 @@ fn here(args: &RetakeArgs, settings: &Settings, json: bool) -> Result<u8> {
         let model = tokio::task::spawn_blocking(move || diffusion::open(&name, &path)).await;
         let model = model.map_err(|e| Error::world("loading the model broke").from_source(e))??;
         coordinator::submit_for(&draft, &base.terms, ledger, blobs, &SystemClock).await?;
-        let mut bar = Bar::new(json);
-        let ended = house.work(&draft.id, model, &mut bar, &cancel).await;
-        bar.clear();
+        let mut shown = Shown { bar: Bar::new(json), watching: None };
+        let ended = house.work(&draft.id, model, &mut shown, None, &cancel).await;
+        shown.bar.clear();
         let job = ended?;
         if job.state != JobState::Done {
             let why = job.error.unwrap_or_else(|| format!("it was {}", job.state.name()));

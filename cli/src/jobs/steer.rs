@@ -12,7 +12,7 @@ use crate::{
     settings::Settings,
 };
 
-/// `pause`, `resume`, `drain` and `retry`: the act is the last word of the request's path.
+/// `pause`, `resume`, `drain`, `approve` and `retry`: the act is the last word of the request's path.
 pub(crate) fn act(job: &JobId, act: &'static str, settings: &Settings, json: bool) -> Result<u8> {
     send(job, Ask::act(job, act), settings, json)
 }
@@ -46,6 +46,8 @@ fn line(id: &JobId, document: &Value) -> String {
     let job: wire::Job = wire::parsed(document).unwrap_or_default();
     let state = match (job.state.as_str(), job.hold.as_str()) {
         ("running", "paused" | "draining") => job.hold,
+        ("running", "preview") => "rendering its preview".into(),
+        ("running", "approval") => "waiting for approval".into(),
         _ => job.state,
     };
     format!("job {id} is {state}, priority {}", job.priority)

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use ::coordinator::{Listeners, Sweep, api::Ports, webhooks::Deliveries};
+use ::coordinator::{Listeners, Retention, Sweep, api::Ports, webhooks::Deliveries};
 use diffusion::Installed;
 use shared::{
     Error, Result,
@@ -70,6 +70,8 @@ pub(super) async fn start(
     let seed = u64::from(std::process::id());
     let sweep = Sweep::new(stores.ledger.clone(), stores.queue.clone(), post.clock.clone()).seeded(seed);
     loops.start("sweep", |cancel| async move { sweep.run(cancel).await });
+    let retention = Retention::new(stores.ledger.clone(), stores.blobs.clone(), post.clock.clone(), seed);
+    loops.start("retention", |cancel| async move { retention.run(cancel).await });
     let uploads = Scratch::new(&post.settings.data_dir.join("uploads"), &name::process()?)?;
     let settings = api::settings(&post.settings, uploads.dir()).await?;
     let deliveries = Deliveries::new(stores.ledger.clone(), post.clock.clone(), settings.webhooks, seed)?;

@@ -109,6 +109,7 @@ pub(super) fn start(
     let settings = worker::Settings {
         host: name::host(),
         device: diffusion::device_name(),
+        scratch_limit: Some(post.settings.scratch_limit << 20).filter(|limit| *limit > 0),
         ..worker::Settings::new(id, post.settings.reach(&[lane])?, scratch.dir())
     };
     let worker = worker::Worker::new(worker::Ports::of(stores, post.clock.clone()), Arc::clone(shelf), settings);

@@ -49,6 +49,8 @@ codes! {
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED false "The path does not know this method.",
     InProgress "in_progress" CONFLICT true "The same request is being answered.",
     JobEnded "job_ended" CONFLICT false "The job has ended.",
+    InputsGone "inputs_gone" CONFLICT false "The job's inputs were removed.",
+    NothingToApprove "nothing_to_approve" CONFLICT false "The job does not wait for its preview.",
     JobRunning "job_running" CONFLICT false "The job is running.",
     TooLarge "too_large" PAYLOAD_TOO_LARGE false "The request is larger than allowed.",
     UnsupportedMediaType "unsupported_media_type" UNSUPPORTED_MEDIA_TYPE false "The body has a type that is not understood.",

@@ -89,6 +89,13 @@ impl Farm {
         Ok(overview)
     }
 
+    /// A directory for files in the making; it goes when it is dropped.
+    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir> {
+        let unusable = |e| shared::Error::world("scratch space cannot be used").from_source(e);
+        std::fs::create_dir_all(&self.settings.scratch).map_err(unusable)?;
+        tempfile::tempdir_in(&self.settings.scratch).map_err(unusable)
+    }
+
     /// Tells the coordinators that something changed. The ledger knows it already, so a bell that is down only costs time.
     pub(crate) async fn wake(&self) {
         if let Err(error) = self.stores.queue.wake().await {

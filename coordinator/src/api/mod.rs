@@ -43,7 +43,7 @@ use self::{
     farm::Farm,
     routes::{
         artifacts, audit, backlog, control, dead_letters, deliveries, estimate, events, explain, health, job, jobs,
-        logs, metrics, retakes, submit, tasks, tenants, tokens, workers,
+        logs, metrics, retakes, submit, tasks, tenants, tokens, watch, workers,
     },
 };
 
@@ -63,10 +63,13 @@ fn endpoints() -> OpenApiRouter<Arc<Farm>> {
         .routes(routes!(logs::logs))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
+        .routes(routes!(watch::playlist))
+        .routes(routes!(watch::fragment))
         .routes(routes!(control::cancel))
         .routes(routes!(control::pause))
         .routes(routes!(control::resume))
         .routes(routes!(control::drain))
+        .routes(routes!(control::approve))
         .routes(routes!(control::retry))
         .routes(routes!(control::priority))
         .routes(routes!(deliveries::list))

@@ -19,10 +19,7 @@ pub(crate) async fn keep(farm: &Farm, source: &BlobKey, key: &BlobKey) -> Result
     if blobs.size(key).await?.is_some() {
         return Ok(Put::AlreadyThere);
     }
-    std::fs::create_dir_all(&farm.settings.scratch)
-        .map_err(|e| Error::world("scratch space cannot be used").from_source(e))?;
-    let dir = tempfile::tempdir_in(&farm.settings.scratch)
-        .map_err(|e| Error::world("scratch space cannot be used").from_source(e))?;
+    let dir = farm.scratch()?;
     let part = dir.path().join("part.mp4");
     blobs.fetch(source, &part).await?;
     let work = tokio::task::spawn_blocking(move || media::film::first_frame_png(&part, EDGE));

@@ -2,6 +2,7 @@
 
 mod draft;
 mod farm;
+mod retention;
 mod submit;
 mod sweep;
 mod urgent;

@@ -10,7 +10,13 @@ use ffmpeg_next::{Dictionary, Packet, Rational, codec, format::context::Output a
 use shared::{Error, Fps, Result};
 use tempfile::NamedTempFile;
 
-use super::{encoded_sound::EncodedSound, frame_time, original_sound::OriginalSound, parts::Parts, tags};
+use super::{
+    encoded_sound::EncodedSound,
+    frame_time,
+    original_sound::OriginalSound,
+    parts::{NextPart, Parts},
+    tags,
+};
 use crate::{
     fault,
     probe::{self, FilmInfo},
@@ -41,6 +47,21 @@ pub struct JoinSpec<'a> {
 /// `Order` when `out` cannot be written to, a tag is unknown or the sound is bad; `World` when the disk
 /// is full or a part is broken or missing frames; `Stopped` when `cancel` said so.
 pub fn join(parts: &[PathBuf], audio: &Path, out: &Path, spec: &JoinSpec<'_>) -> Result<FilmInfo> {
+    let mut parts = parts.iter().cloned();
+    join_as_they_come(&mut || Ok(parts.next()), audio, out, spec)
+}
+
+/// As [`join`], with parts that `next` gives one after the other, and nothing after the last. It is asked for a part only when the one
+/// before was read to its end, so that files can come and go: the disk need not hold all parts beside the film.
+///
+/// # Errors
+/// As [`join`], and what `next` says.
+pub fn join_as_they_come<'a>(
+    next: &'a mut (dyn FnMut() -> Result<Option<PathBuf>> + 'a),
+    audio: &Path,
+    out: &Path,
+    spec: &JoinSpec<'_>,
+) -> Result<FilmInfo> {
     if out.is_dir() {
         return Err(fault::writing(out, std::io::ErrorKind::IsADirectory.into()));
     }
@@ -53,7 +74,7 @@ pub fn join(parts: &[PathBuf], audio: &Path, out: &Path, spec: &JoinSpec<'_>) ->
         .tempfile_in(folder)
         .map_err(|error| fault::writing(out, error))?;
     let sink = file.as_file().try_clone().map_err(|error| fault::writing(out, error))?;
-    join_into(sink, file.path(), out, parts, audio, spec)?;
+    join_into(sink, file.path(), out, next, audio, spec)?;
     let info = probe::film(file.path())?;
     if info.frames != spec.frames {
         return Err(Error::world(format!("{} holds {} frames, not {}", out.display(), info.frames, spec.frames)));
@@ -72,11 +93,11 @@ fn keep(file: NamedTempFile, folder: &Path, out: &Path) -> Result<()> {
 }
 
 /// Writes the film into `sink`, which fills `file`; messages name it `out`.
-fn join_into(
+fn join_into<'a>(
     sink: impl Sink,
     file: &Path,
     out: &Path,
-    parts: &[PathBuf],
+    parts: &'a mut NextPart<'a>,
     audio: &Path,
     spec: &JoinSpec<'_>,
 ) -> Result<()> {
@@ -104,7 +125,7 @@ fn join_into(
     muxer.write_trailer().map_err(fail)
 }
 
-fn add_stream(
+pub(super) fn add_stream(
     muxer: &mut Muxer,
     parameters: Option<codec::Parameters>,
     time_base: Rational,
@@ -235,7 +256,8 @@ mod tests {
         for room in [0, 10, whole / 4, whole / 2, whole - 700, whole - 1] {
             let file = NamedTempFile::new_in(&folder).unwrap();
             let disk = SmallDisk::new(file.reopen().unwrap(), room);
-            let error = join_into(disk, file.path(), &out, std::slice::from_ref(&part), &audio, &spec)
+            let mut parts = [part.clone()].into_iter();
+            let error = join_into(disk, file.path(), &out, &mut || Ok(parts.next()), &audio, &spec)
                 .expect_err(&format!("{room} of {whole} bytes"));
             assert_eq!(error.cause(), Cause::World, "{room} of {whole}: {error}");
             assert!(error.to_string().contains("no room left to write"), "{error}");
@@ -243,6 +265,7 @@ mod tests {
         }
         let file = NamedTempFile::new_in(&folder).unwrap();
         let disk = SmallDisk::new(file.reopen().unwrap(), whole);
-        join_into(disk, file.path(), &out, &[part], &audio, &spec).unwrap();
+        let mut parts = [part].into_iter();
+        join_into(disk, file.path(), &out, &mut || Ok(parts.next()), &audio, &spec).unwrap();
     }
 }

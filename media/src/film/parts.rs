@@ -11,10 +11,13 @@ use crate::{
     input::{self, Input, Step},
 };
 
+/// Gives the next part whenever one was read to its end; nothing after the last.
+pub(super) type NextPart<'a> = dyn FnMut() -> Result<Option<PathBuf>> + 'a;
+
 /// Gives the packets of all parts with timestamps counted in frames of the film.
 pub(super) struct Parts<'a> {
-    paths: &'a [PathBuf],
-    next: usize,
+    following: &'a mut NextPart<'a>,
+    first: PathBuf,
     open: Option<Part>,
     fps: Fps,
     configuration: Vec<u8>,
@@ -28,13 +31,13 @@ struct Part {
 
 impl<'a> Parts<'a> {
     /// Opens the first part.
-    pub(super) fn open(paths: &'a [PathBuf], fps: Fps) -> Result<Self> {
-        let Some(first) = paths.first() else {
+    pub(super) fn open(following: &'a mut NextPart<'a>, fps: Fps) -> Result<Self> {
+        let Some(first) = following()? else {
             return Err(Error::world("a film needs at least one part"));
         };
-        let configuration = configuration(first)?;
-        let open = Some(Part::open(first, fps)?);
-        Ok(Self { paths, next: 1, open, fps, configuration, frame: 0 })
+        let configuration = configuration(&first)?;
+        let open = Some(Part::open(&first, fps)?);
+        Ok(Self { following, first, open, fps, configuration, frame: 0 })
     }
 
     /// Codec parameters of the pictures.
@@ -66,17 +69,16 @@ impl<'a> Parts<'a> {
     }
 
     fn following(&mut self) -> Result<Option<Part>> {
-        let Some(path) = self.paths.get(self.next) else { return Ok(None) };
-        self.next += 1;
-        if configuration(path)? != self.configuration {
+        let Some(path) = (self.following)()? else { return Ok(None) };
+        if configuration(&path)? != self.configuration {
             return Err(Error::world(format!(
                 "{} was encoded in another way than {}",
                 path.display(),
-                self.paths[0].display()
+                self.first.display()
             ))
             .mend("let the same build of the program encode all parts"));
         }
-        Part::open(path, self.fps).map(Some)
+        Part::open(&path, self.fps).map(Some)
     }
 }
 

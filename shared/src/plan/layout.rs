@@ -158,6 +158,14 @@ impl<'a> Layout<'a> {
         }
     }
 
+    /// The runs that the film is joined of, in order, whether their parts are encoded or kept.
+    pub fn joined(&self) -> Vec<Frames> {
+        match self.retake {
+            Some(retake) => retake.parts.iter().map(|part| part.frames).collect(),
+            None => self.runs().collect(),
+        }
+    }
+
     /// The runs that parts of a whole film encode. A chain's parts end with the bridge after it, so that each can be encoded before the next chain is
     /// done. A film of one chain has parts of whole segments.
     fn runs(&self) -> impl Iterator<Item = Frames> + use<'_> {

@@ -3,6 +3,7 @@
 mod check;
 mod cuts;
 mod layout;
+mod preview;
 mod retake;
 mod shape;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 
 pub use cuts::{Cuts, Join};
 pub use layout::{Layout, Origin, Source};
+pub use preview::{Place, Preview};
 pub use retake::{Kept, Retake};
 pub use shape::{MOST_FRAMES, Shape};
 

@@ -29,6 +29,11 @@ impl BlobKey {
         Self::from_text(format!("jobs/{job}/inputs/{name}"))
     }
 
+    /// All of a job's inputs.
+    pub fn inputs_prefix(job: &JobId) -> String {
+        format!("jobs/{job}/inputs/")
+    }
+
     /// The key of something that an attempt of a task made: `jobs/<job>/<task>/<attempt>/<name>`. The name may hold
     /// `/`, so that several blobs can be listed and removed together.
     ///

@@ -71,6 +71,10 @@ pub struct Job {
     pub submitted: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// When its latents were removed, after they were kept as long as its terms say.
+    pub latents_gone: Option<Timestamp>,
+    /// When its inputs, parts and film were.
+    pub film_gone: Option<Timestamp>,
 }
 
 /// A task as the ledger keeps it.
@@ -211,7 +215,8 @@ pub trait Ledger: Send + Sync {
     }
 
     /// Takes a failed or cancelled job up again: what is done stays done, the rest starts without failures, and attempts
-    /// go on counting. Returns whether there was such a job.
+    /// go on counting. Of a job whose latents, inputs or film were removed nothing is done any more; such a job may also be one that was
+    /// done. Returns whether there was such a job.
     async fn revive(&self, id: &JobId, now: Timestamp) -> Result<bool>;
 }
 

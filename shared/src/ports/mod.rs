@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod model;
 pub mod queue;
 pub mod records;
+pub mod retention;
 pub mod schedule;
 pub mod steering;
 
@@ -19,15 +20,16 @@ pub use ledger::{Job, Lease, Ledger, Patience, Progress, Pulse, Renewal, Submitt
 pub use model::{AudioEncoder, ClipInput, Control, Known, Model, ModelShape, PackCard, Packs, Renderer};
 pub use queue::{Bell, Listener, Queue};
 pub use records::Records;
+pub use retention::Retention;
 pub use schedule::Schedule;
 pub use steering::Steering;
 
 use std::sync::Arc;
 
 /// Everything that a ledger does: one object behind all ports of it.
-pub trait Books: Ledger + Schedule + Crew + Steering + Records + Access + Hooks {}
+pub trait Books: Ledger + Schedule + Crew + Steering + Records + Access + Hooks + Retention {}
 
-impl<T: Ledger + Schedule + Crew + Steering + Records + Access + Hooks> Books for T {}
+impl<T: Ledger + Schedule + Crew + Steering + Records + Access + Hooks + Retention> Books for T {}
 
 /// The three keepers that a process works with; the model is not among them, since only workers need one.
 #[derive(Clone)]

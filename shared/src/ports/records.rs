@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use crate::{
     Demand, Hold, JobId, JobState, Name, Priority, Result, Route, TaskId, TaskKind, TaskState, Timestamp,
-    ports::ledger::{Job, Progress, WorkerId},
+    ports::ledger::{Job, Progress, Task, WorkerId},
 };
 
 /// Which jobs are listed.
@@ -121,13 +121,18 @@ pub struct Event {
 }
 
 /// The types of events; the same names in the stream of events and in webhooks.
-pub const EVENTS: [&str; 10] = [
+pub const EVENTS: [&str; 15] = [
     "job.accepted",
     "job.started",
     "job.paused",
     "job.resumed",
     "job.draining",
     "job.priority_changed",
+    "job.preview_ready",
+    "job.approval_required",
+    "job.approved",
+    "job.latents_removed",
+    "job.film_removed",
     "job.completed",
     "job.failed",
     "job.cancelled",
@@ -199,6 +204,13 @@ pub struct Standing {
 pub trait Records: Send + Sync {
     /// Jobs, the latest first.
     async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Listed>>;
+
+    /// The tasks of a job in the order of its plan, or one of them; at most `limit`, after the first `skip`.
+    async fn some_tasks(&self, job: &JobId, task: Option<&TaskId>, skip: u32, limit: u32) -> Result<Vec<Task>>;
+
+    /// The tasks of a job that make what people watch, in the order of its plan: `prepare`, parts and film, however many segments there
+    /// are beside them.
+    async fn stitched(&self, job: &JobId) -> Result<Vec<Task>>;
 
     /// The attempts of a job, or of one task of it, in the order in which they were claimed; at most `limit`, after the first `skip`.
     async fn attempts(&self, job: &JobId, task: Option<&TaskId>, skip: u32, limit: u32) -> Result<Vec<Attempt>>;

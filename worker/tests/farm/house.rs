@@ -54,12 +54,19 @@ impl House {
 
     /// A worker of these lanes.
     pub(crate) fn worker_of(&self, name: &str, lanes: &[Lane], term: Duration) -> Worker {
+        self.worker_with(name, lanes, term, None)
+    }
+
+    /// The same with so many bytes of scratch space.
+    pub(crate) fn worker_with(&self, name: &str, lanes: &[Lane], term: Duration, scratch: Option<u64>) -> Worker {
+        let limit = scratch;
         let ports = Ports::of(&self.stores, self.clock.clone());
         let scratch = self.scratch_of(name);
         std::fs::create_dir_all(&scratch).unwrap();
         let mut settings = worker::Settings::embedded(WorkerId(name.into()), Reach::plain(lanes), scratch);
         // Rings alone move the farm in these tests: nobody looks on his own.
         (settings.term, settings.period) = (term, Duration::from_hours(1));
+        settings.scratch_limit = limit;
         let shelf = Shelf::of(Arc::new(Checksums(self.script.clone())));
         Worker::new(ports, Arc::new(shelf), settings)
     }

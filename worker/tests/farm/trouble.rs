@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use shared::{Frames, JobState, Plan, TaskId, TaskKind, TaskNode, TaskState, Terms, ports::BlobKey};
 
-use super::house::{House, order};
+use super::house::{House, TERM, order};
 
 #[tokio::test]
 async fn a_broken_clip_is_tried_once_more() {
@@ -78,4 +78,19 @@ async fn a_bridge_is_refused_with_its_reason() {
     let job = house.stores.ledger.job(&order.job_id()).await.unwrap().unwrap();
     assert_eq!(job.state, JobState::Failed);
     assert!(job.error.unwrap().contains("seam 0"));
+}
+
+#[tokio::test]
+async fn a_worker_without_room_says_what_it_lacks_and_another_goes_on() {
+    let house = House::new().await;
+    let frugal = house.worker_with("frugal", &shared::task::Lane::ALL, TERM, Some(1000));
+    house.work(&frugal).await;
+    let task = house.task("prepare").await;
+    assert_eq!((task.state, task.failures), (TaskState::Ready, 1));
+    let error = task.error.unwrap();
+    assert!(error.contains("scratch space") && error.contains("this worker may use 1 MiB"), "{error}");
+    house.clock.advance(Duration::from_secs(1));
+    house.work(&house.worker_with("roomy", &shared::task::Lane::ALL, TERM, Some(100 << 20))).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    assert_eq!(house.scratch(), 2, "only the workers' own directories are left");
 }

@@ -9,19 +9,22 @@ use axum::{
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use shared::{
-    TaskKind, TaskState,
+    Result, TaskKind, TaskState,
     ports::{BlobKey, Job, Task},
 };
 
-use crate::api::{
-    caller::Caller,
-    code::Code,
-    extract::{Asked, Named},
-    farm::{Farm, Shared},
-    problem::{Answer, Problem},
-    range::{Wanted, wanted},
-    thumbnail::{self, THUMBNAIL},
-    wire::{Page, records::ArtifactBody},
+use crate::{
+    api::{
+        caller::Caller,
+        code::Code,
+        extract::{Asked, Named},
+        farm::{Farm, Shared},
+        problem::{Answer, Problem},
+        range::{Wanted, wanted},
+        thumbnail::{self, THUMBNAIL},
+        wire::{Page, records::ArtifactBody},
+    },
+    watch::Watched,
 };
 
 /// Bytes read from the store at a time.
@@ -29,6 +32,9 @@ const PIECE: u64 = 1 << 20;
 
 /// Blobs that are looked at together.
 const LOOKS: usize = 16;
+
+/// Names of excerpts begin like this: a part with its sound, to be looked at alone.
+const EXCERPT: &str = "excerpt-";
 
 /// The media type of films and parts.
 const MP4: &str = "video/mp4";
@@ -61,14 +67,14 @@ pub(crate) async fn list(
     Asked(query): Asked<ArtifactsQuery>,
 ) -> Answer<Json<Page<ArtifactBody>>> {
     let job = caller.job(&farm, &id).await?;
-    let (mut page, next) = page(entries(&job, &farm.ledger().tasks(&job.id).await?)?, &query)?;
+    let (mut page, next) = page(entries(&job, &farm.ledger().stitched(&job.id).await?)?, &query)?;
     // The store is asked about the files of this page only, a few at a time.
     let sizes = page.iter().map(|(_, key)| size(&farm, key.as_ref()));
     let sizes: Vec<_> = stream::iter(sizes.collect::<Vec<_>>()).buffered(LOOKS).try_collect().await?;
     // Blobs that were tidied away are not listed.
     let there = page.drain(..).zip(sizes).filter(|((_, key), bytes)| key.is_none() || bytes.is_some());
-    let items = there.map(|((name, key), bytes)| {
-        let media_type = if key.is_some() { MP4 } else { "image/png" };
+    let items = there.map(|((name, _), bytes)| {
+        let media_type = if name == "thumbnail" { "image/png" } else { MP4 };
         let href = format!("/v1/jobs/{}/artifacts/{name}", job.id);
         ArtifactBody { name, media_type, bytes, href }
     });
@@ -85,10 +91,19 @@ fn entries(job: &Job, tasks: &[Task]) -> Answer<Vec<Entry>> {
             entries.push((task.id.as_str().to_owned(), Some(key)));
         }
     }
+    entries.extend(excerpts(job, tasks)?.into_iter().map(|name| (name, None)));
     if parts {
         entries.push(("thumbnail".to_owned(), None));
     }
     Ok(entries)
+}
+
+/// The excerpts of a job's preview that can be made now, by name.
+fn excerpts(job: &Job, tasks: &[Task]) -> Answer<Vec<String>> {
+    let Some(preview) = &job.terms.preview else { return Ok(Vec::new()) };
+    let shown = job.order.plan()?.shown(preview)?;
+    let done = tasks.iter().filter(|task| task.state == TaskState::Done && shown.contains(&task.id));
+    Ok(done.filter_map(|task| Some(format!("{EXCERPT}{}", task.id.as_str().strip_prefix("part-")?))).collect())
 }
 
 /// The entries of a page, and the cursor of the next: the name of the last entry on this one.
@@ -131,7 +146,7 @@ fn made(job: &Job, task: &Task) -> Answer<Option<BlobKey>> {
     get, path = "/v1/jobs/{id}/artifacts/{name}", tag = "artifacts",
     params(
         ("id" = String, Path, description = "The job"),
-        ("name" = String, Path, description = "`film`, `part-NNNNN` or `thumbnail`"),
+        ("name" = String, Path, description = "`film`, `part-NNNNN`, `excerpt-NNNNN` (a part with its sound) or `thumbnail`"),
     ),
     responses(
         (status = 200, description = "The file", body = String, content_type = "video/mp4"),
@@ -146,7 +161,7 @@ pub(crate) async fn get(
     headers: HeaderMap,
 ) -> Answer<Response> {
     let job = caller.job(&farm, &id).await?;
-    let tasks = farm.ledger().tasks(&job.id).await?;
+    let tasks = farm.ledger().stitched(&job.id).await?;
     if name == "thumbnail" {
         let part =
             tasks.iter().find(|task| matches!(task.kind, TaskKind::Part { .. }) && task.state == TaskState::Done);
@@ -156,6 +171,13 @@ pub(crate) async fn get(
         thumbnail::keep(&farm, &source, &key).await?;
         return serve(&farm, &key, "image/png", &headers).await;
     }
+    if let Some(place) = name.strip_prefix(EXCERPT).and_then(|place| place.parse::<usize>().ok()) {
+        let watched =
+            Watched::of(&job, &tasks)?.filter(|watched| watched.has(place)).ok_or_else(|| not_yet("excerpt"))?;
+        let key = watched.excerpt_blob(place)?;
+        keep_excerpt(&farm, &watched, place, &key).await?;
+        return serve(&farm, &key, MP4, &headers).await;
+    }
     let task = tasks.iter().find(|task| task.id.as_str() == name);
     let task = task.filter(|task| matches!(task.kind, TaskKind::Film | TaskKind::Part { .. }));
     let task = task.ok_or_else(|| Problem::not_found("artifact").mend("list the job's artifacts"))?;
@@ -163,11 +185,29 @@ pub(crate) async fn get(
     serve(&farm, &key, MP4, &headers).await
 }
 
+/// Makes the excerpt of a part unless it was made before.
+async fn keep_excerpt(farm: &Farm, watched: &Watched<'_>, place: usize, key: &BlobKey) -> Result<()> {
+    let blobs = farm.stores.blobs.as_ref();
+    if blobs.size(key).await?.is_none() {
+        let dir = farm.scratch()?;
+        let file = dir.path().join("excerpt");
+        watched.excerpt(blobs, place, &file).await?;
+        blobs.put_file(key, &file).await?;
+    }
+    Ok(())
+}
+
 fn not_yet(name: &str) -> Problem {
     Problem::new(Code::NotMadeYet, format!("the {name} is not made yet")).retry_after(5)
 }
 
-async fn serve(farm: &Farm, key: &BlobKey, media_type: &'static str, headers: &HeaderMap) -> Answer<Response> {
+/// Gives a blob: by a redirect where the store has signed URLs, else its bytes, also in ranges.
+pub(super) async fn serve(
+    farm: &Farm,
+    key: &BlobKey,
+    media_type: &'static str,
+    headers: &HeaderMap,
+) -> Answer<Response> {
     let blobs = &farm.stores.blobs;
     let size = blobs.size(key).await?.ok_or_else(|| Problem::not_found("artifact").mend("it was tidied away"))?;
     if let Some(url) = blobs.link(key, farm.settings.limits.link).await? {

@@ -1,7 +1,10 @@
-//! What people do to jobs: `cancel`, `pause`, `resume`, `drain`, `retry`, and another priority.
+//! What people do to jobs: `cancel`, `pause`, `resume`, `drain`, `approve`, `retry`, and another priority.
 
 use axum::{Json, extract::State};
-use shared::{Hold, JobState, ports::Job, ports::access::Role, ports::schedule::Tenant};
+use shared::{
+    Hold, JobState,
+    ports::{BlobKey, Job, access::Role, schedule::Tenant},
+};
 
 use crate::api::{
     caller::Caller,
@@ -11,6 +14,7 @@ use crate::api::{
     problem::{Answer, Problem},
     wire::{job::JobBody, order::PriorityBody},
 };
+use crate::{AUDIO, PORTRAIT};
 
 /// Why a job is cancelled.
 #[derive(Debug, Default, serde::Deserialize, utoipa::ToSchema)]
@@ -121,7 +125,24 @@ pub(crate) async fn drain(State(farm): Shared, caller: Caller, Named(id): Named<
     hold(&farm, &caller, &id, "job.drain", Hold::Draining).await
 }
 
-/// Takes a failed or cancelled job up again; what is done stays done. It counts among the running jobs of its tenant.
+/// Lets the rest of a job be rendered whose preview was looked at, or is not made yet. To reject it, cancel the job.
+#[utoipa::path(
+    post, path = "/v1/jobs/{id}/approve", tag = "control",
+    params(("id" = String, Path, description = "The job")),
+    responses(
+        (status = 200, description = "The job goes on", body = JobBody),
+    )
+)]
+pub(crate) async fn approve(State(farm): Shared, caller: Caller, Named(id): Named<String>) -> Answer<Json<JobBody>> {
+    let job = own(&farm, &caller, &id).await?;
+    let changed = farm.ledger().approve(&job.id, farm.now()).await?;
+    if !changed && job.state == JobState::Running {
+        return Err(Problem::new(Code::NothingToApprove, "the job has no preview, or it was approved already"));
+    }
+    after(&farm, &caller, &job, "job.approve", changed).await
+}
+
+/// Takes a failed or cancelled job up again; what is done stays done. Of one whose latents or film were removed everything is made again. It counts among the running jobs of its tenant.
 #[utoipa::path(
     post, path = "/v1/jobs/{id}/retry", tag = "control",
     params(("id" = String, Path, description = "The job")),
@@ -133,8 +154,14 @@ pub(crate) async fn retry(State(farm): Shared, caller: Caller, Named(id): Named<
     let job = own(&farm, &caller, &id).await?;
     let (code, what) = match job.state {
         JobState::Running => (Code::JobRunning, "the job is running"),
-        JobState::Done => (Code::JobEnded, "the film is made"),
-        JobState::Failed | JobState::Cancelled => {
+        JobState::Done if job.latents_gone.is_none() && job.film_gone.is_none() => (Code::JobEnded, "the film is made"),
+        JobState::Failed | JobState::Cancelled | JobState::Done => {
+            for name in [PORTRAIT, AUDIO] {
+                if farm.stores.blobs.size(&BlobKey::input(&job.id, name)?).await?.is_none() {
+                    let problem = Problem::new(Code::InputsGone, format!("the {name} of the job was removed"));
+                    return Err(problem.mend("send the same order with its files, then retry"));
+                }
+            }
             let _place = farm.admit(&tenant(&farm, &job).await?).await?;
             let changed = farm.ledger().revive(&job.id, farm.now()).await?;
             return after(&farm, &caller, &job, "job.retry", changed).await;

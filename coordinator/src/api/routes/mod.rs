@@ -19,4 +19,5 @@ pub(super) mod submit;
 pub(super) mod tasks;
 pub(super) mod tenants;
 pub(super) mod tokens;
+pub(super) mod watch;
 pub(super) mod workers;

@@ -6,7 +6,7 @@ use axum::{
     extract::{Request, State},
     response::Response,
 };
-use shared::{JobState, ports::Job};
+use shared::{JobState, Terms, ports::Job};
 
 use crate::{
     api::{
@@ -95,7 +95,8 @@ async fn accept(
             .mend("order another film to change the portrait"));
     }
     let frames = range(&body.range, base.order.fps).map_err(|error| Problem::of_field("range", &error))?;
-    let mut terms = base.terms.clone();
+    // What is looked at first of a whole film says nothing of a retake.
+    let mut terms = Terms { preview: None, approve: false, ..base.terms.clone() };
     if let Some(priority) = &body.priority {
         terms.priority = priority.priority()?;
     }

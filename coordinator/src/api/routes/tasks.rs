@@ -61,9 +61,9 @@ pub(crate) async fn tasks(
 ) -> Answer<Json<Page<TaskBody>>> {
     let job = caller.job(&farm, &id).await?;
     let (skip, limit) = query.part()?;
-    let all = farm.ledger().tasks(&job.id).await?;
-    let wanted = all.iter().filter(|task| query.task.as_ref().is_none_or(|id| task.id.as_str() == id));
-    let items = wanted.skip(skip as usize).take(limit as usize + 1).map(TaskBody::new).collect();
+    let task = query.task.map(TaskId::from_text);
+    let found = farm.ledger().some_tasks(&job.id, task.as_ref(), skip, limit + 1).await?;
+    let items = found.iter().map(TaskBody::new).collect();
     Ok(Json(page(items, skip, limit)))
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct JobBody {
     pub(crate) tenant: String,
     /// `running`, `done`, `failed` or `cancelled`.
     pub(crate) state: &'static str,
-    /// `none`, `paused` or `draining`: whether the tasks of a running job are handed out.
+    /// `none`, `paused`, `preview`, `approval` or `draining`: whether the tasks of a running job are handed out.
     pub(crate) hold: &'static str,
     /// Why it failed or was cancelled.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +39,23 @@ pub(crate) struct JobBody {
     pub(crate) external_id: Option<String>,
     /// The customer's own marks.
     pub(crate) labels: BTreeMap<String, String>,
+    /// What is rendered before the rest, to be looked at.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) preview: Option<String>,
+    /// Whether the rest waits until somebody approves the preview.
+    pub(crate) approve: bool,
+    /// How long latents are kept after the end of the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keep_latents: Option<String>,
+    /// How long inputs, parts and film are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) keep_film: Option<String>,
+    /// When its latents were removed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) latents_gone: Option<String>,
+    /// When its inputs, parts and film were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) film_gone: Option<String>,
     /// When it was submitted.
     pub(crate) submitted: String,
     /// When it ended.
@@ -175,6 +192,12 @@ impl JobBody {
             most_at_once: terms.most_at_once,
             external_id: terms.external_id.clone(),
             labels: terms.labels.clone(),
+            preview: terms.preview.as_ref().map(ToString::to_string),
+            approve: terms.approve,
+            keep_latents: terms.keep_latents.map(String::from),
+            keep_film: terms.keep_film.map(String::from),
+            latents_gone: job.latents_gone.map(rfc3339::text),
+            film_gone: job.film_gone.map(rfc3339::text),
             submitted: rfc3339::text(job.submitted),
             ended: job.ended.map(rfc3339::text),
             progress: ProgressBody::new(progress, order.fps),
@@ -228,5 +251,6 @@ fn links(id: &str) -> BTreeMap<&'static str, String> {
         ["events", "explain", "tasks", "attempts", "logs", "artifacts", "deliveries", "cancel", "pause", "resume"];
     let mut links: BTreeMap<_, _> = own.into_iter().map(|name| (name, format!("/v1/jobs/{id}/{name}"))).collect();
     links.insert("self", format!("/v1/jobs/{id}"));
+    links.insert("watch", format!("/v1/jobs/{id}/watch.m3u8"));
     links
 }

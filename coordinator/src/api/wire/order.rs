@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use shared::{
     Fps, Name, Priority, Terms,
+    plan::Preview,
+    span::Span,
     terms::{Consent, ConsentKind, Webhook},
 };
 use utoipa::ToSchema;
@@ -62,6 +64,17 @@ pub(crate) struct OrderBody {
     pub(crate) webhook: Option<WebhookBody>,
     /// Why the person in the portrait may be shown speaking.
     pub(crate) consent: Option<ConsentBody>,
+    /// What is rendered before the rest, to be looked at: `first`, `middle` and `last`, joined by commas, or `every:N`.
+    #[schema(max_length = 100, example = "first,middle,last")]
+    pub(crate) preview: Option<String>,
+    /// Whether the rest waits until somebody approves the preview.
+    pub(crate) approve: bool,
+    /// How long latents are kept after the end of the job, such as `30d`; for good when absent.
+    #[schema(max_length = 20, example = "30d")]
+    pub(crate) keep_latents: Option<String>,
+    /// How long inputs, parts and film are kept after the end of the job; for good when absent.
+    #[schema(max_length = 20, example = "365d")]
+    pub(crate) keep_film: Option<String>,
     /// Whose job it is; only operators may name another tenant than their own.
     pub(crate) tenant: Option<String>,
 }
@@ -183,6 +196,13 @@ impl OrderBody {
             return Err(Problem::field("external_id", "an external_id has 1 to 200 characters"));
         }
         check_labels(&self.labels)?;
+        let preview = self.preview.as_ref().map(|text| text.parse::<Preview>()).transpose();
+        let preview = preview.map_err(|error| Problem::of_field("preview", &error))?;
+        if self.approve && preview.is_none() {
+            return Err(
+                Problem::field("approve", "there is no preview to approve").mend("say in preview what to look at")
+            );
+        }
         Ok(Terms {
             tenant: named("tenant", &self.tenant, tenant)?,
             priority: self.priority.as_ref().map_or(Ok(Priority::default()), PriorityBody::priority)?,
@@ -193,8 +213,16 @@ impl OrderBody {
             labels: self.labels.clone(),
             webhook: self.webhook.as_ref().map(|webhook| webhook.read(settings)).transpose()?,
             consent: self.consent.as_ref().map(ConsentBody::read).transpose()?,
+            preview,
+            approve: self.approve,
+            keep_latents: span("keep_latents", self.keep_latents.as_deref())?,
+            keep_film: span("keep_film", self.keep_film.as_deref())?,
         })
     }
+}
+
+fn span(field: &str, text: Option<&str>) -> Answer<Option<Span>> {
+    text.map(str::parse::<Span>).transpose().map_err(|error| Problem::of_field(field, &error))
 }
 
 fn has_control(text: &str) -> bool {

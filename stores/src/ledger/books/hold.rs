@@ -7,13 +7,19 @@ use super::{
     dialect::{Connection, locked},
     fault::{self, Result},
     news::{self, News},
-    row::Named,
+    preview,
+    row::{Named, is_held},
     steps,
 };
 
 pub(super) async fn hold(db: &mut Connection, job: &JobId, hold: Hold, now: Timestamp) -> Result<bool> {
     let Some((JobState::Running, before)) = steps::hold_job(db, job).await? else {
         return Ok(false);
+    };
+    let hold = match hold {
+        Hold::Paused | Hold::Draining => hold,
+        // A job that is resumed still waits for its preview.
+        Hold::None | Hold::Preview | Hold::Approval => preview::hold_of(db, job).await?,
     };
     if before == hold {
         return Ok(true);
@@ -24,20 +30,25 @@ pub(super) async fn hold(db: &mut Connection, job: &JobId, hold: Hold, now: Time
         .execute(&mut *db)
         .await
         .map_err(fault::on("hold a job", "jobs", job))?;
-    // Tasks that become ready later look at their job; those that are leased are finished.
-    sqlx::query("UPDATE tasks SET held = $2, released = 0 WHERE job = $1 AND state = 'ready'")
-        .bind(job.as_str())
-        .bind(hold != Hold::None)
-        .execute(&mut *db)
-        .await
-        .map_err(fault::on("call back the tasks of a job", "tasks", job))?;
+    call_back(db, job).await?;
     let kind = match hold {
-        Hold::None => "job.resumed",
+        Hold::None | Hold::Preview | Hold::Approval => "job.resumed",
         Hold::Paused => "job.paused",
         Hold::Draining => "job.draining",
     };
     news::tell(db, &[News { job: job.clone(), kind, data: json!({}) }], now).await?;
     Ok(true)
+}
+
+/// Holds the ready tasks of a job as the job is held now. Tasks that become ready later look at their job; those that are leased are
+/// finished.
+pub(super) async fn call_back(db: &mut Connection, job: &JobId) -> Result<()> {
+    sqlx::query(concat!("UPDATE tasks SET released = 0, held = ", is_held!(), " WHERE job = $1 AND state = 'ready'"))
+        .bind(job.as_str())
+        .execute(db)
+        .await
+        .map_err(fault::on("call back the tasks of a job", "tasks", job))?;
+    Ok(())
 }
 
 pub(super) async fn set_priority(db: &mut Connection, job: &JobId, priority: Priority, now: Timestamp) -> Result<bool> {

@@ -1,7 +1,7 @@
 //! Reading without changing.
 
 use shared::{
-    JobId, Timestamp,
+    JobId, TaskId, Timestamp,
     ports::{Job, Progress, Task},
 };
 
@@ -20,15 +20,48 @@ pub(super) async fn job(db: &Pool, id: &JobId) -> Result<Option<Job>> {
     Ok(found.as_ref().map(row::job).transpose()?)
 }
 
+/// The columns that [`row::task`] reads.
+macro_rules! task_columns {
+    () => {
+        "SELECT id, CAST(kind AS TEXT) AS kind, state, attempt, failures, frames_done, error FROM tasks"
+    };
+}
+
+pub(super) async fn some_tasks(
+    db: &Pool,
+    id: &JobId,
+    task: Option<&TaskId>,
+    skip: u32,
+    limit: u32,
+) -> Result<Vec<Task>> {
+    let query = match task {
+        Some(_) => concat!(task_columns!(), " WHERE job = $1 AND id = $4 ORDER BY ordinal LIMIT $2 OFFSET $3"),
+        None => concat!(task_columns!(), " WHERE job = $1 ORDER BY ordinal LIMIT $2 OFFSET $3"),
+    };
+    let mut query = sqlx::query(query).bind(id.as_str()).bind(i64::from(limit)).bind(i64::from(skip));
+    if let Some(task) = task {
+        query = query.bind(task.as_str());
+    }
+    let rows = query.fetch_all(db).await.map_err(fault::on("look up some tasks of a job", "tasks", id))?;
+    Ok(rows.iter().map(|found| row::task(id, found)).collect::<shared::Result<_>>()?)
+}
+
+pub(super) async fn stitched(db: &Pool, id: &JobId) -> Result<Vec<Task>> {
+    let query = concat!(task_columns!(), " WHERE job = $1 AND (lane = 'stitch' OR id = 'prepare') ORDER BY ordinal");
+    let rows = sqlx::query(query).bind(id.as_str()).fetch_all(db).await.map_err(fault::on(
+        "look up what a job makes",
+        "tasks",
+        id,
+    ))?;
+    Ok(rows.iter().map(|found| row::task(id, found)).collect::<shared::Result<_>>()?)
+}
+
 pub(super) async fn tasks(db: &Pool, id: &JobId) -> Result<Vec<Task>> {
-    let rows = sqlx::query(
-        "SELECT id, CAST(kind AS TEXT) AS kind, state, attempt, failures, frames_done, error FROM tasks
-         WHERE job = $1 ORDER BY ordinal",
-    )
-    .bind(id.as_str())
-    .fetch_all(db)
-    .await
-    .map_err(fault::on("look up the tasks of a job", "tasks", id))?;
+    let rows = sqlx::query(concat!(task_columns!(), " WHERE job = $1 ORDER BY ordinal"))
+        .bind(id.as_str())
+        .fetch_all(db)
+        .await
+        .map_err(fault::on("look up the tasks of a job", "tasks", id))?;
     Ok(rows.iter().map(|found| row::task(id, found)).collect::<shared::Result<_>>()?)
 }
 

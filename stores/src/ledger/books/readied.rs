@@ -5,7 +5,7 @@ use shared::{JobId, TaskKey, TaskState, Timestamp, task::Step};
 use super::{
     dialect::{Connection, one_of},
     fault::{self, Result},
-    row::{self, Named, to_json},
+    row::{self, Named, is_held, to_json},
     steps,
 };
 
@@ -28,9 +28,9 @@ pub(super) async fn by(db: &mut Connection, made: &TaskKey, now: Timestamp) -> R
     let rows = sqlx::query(concat!(
         "UPDATE tasks SET lacks = lacks - 1, state = CASE WHEN lacks = 1 THEN $3 ELSE state END,
                 readied = CASE WHEN lacks = 1 THEN $4 ELSE readied END,
-                priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1),
-                held = (SELECT jobs.hold <> 'none' FROM jobs WHERE jobs.id = $1)
-         WHERE job = $1 AND ",
+                priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1), held = ",
+        is_held!(),
+        " WHERE job = $1 AND ",
         one_of!("id", "$2"),
         " AND state = 'waiting' RETURNING job, id, lacks"
     ))
@@ -54,11 +54,11 @@ pub(super) async fn by(db: &mut Connection, made: &TaskKey, now: Timestamp) -> R
 
 /// Readies every waiting task of a job that lacks nothing: its job is taken up again.
 pub(super) async fn again(db: &mut Connection, job: &JobId, now: Timestamp) -> Result<()> {
-    sqlx::query(
-        "UPDATE tasks SET state = $2, readied = $3, held = FALSE,
-                priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1)
-         WHERE job = $1 AND state = 'waiting' AND lacks = 0",
-    )
+    sqlx::query(concat!(
+        "UPDATE tasks SET state = $2, readied = $3, priority = (SELECT jobs.priority FROM jobs WHERE jobs.id = $1), held = ",
+        is_held!(),
+        " WHERE job = $1 AND state = 'waiting' AND lacks = 0"
+    ))
     .bind(job.as_str())
     .bind(steps::after(TaskState::Waiting, Step::NeedsMet)?.name())
     .bind(now.0)

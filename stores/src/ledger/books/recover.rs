@@ -13,7 +13,8 @@ use super::{
     fault::{self, Result},
     news,
     outcome::Failure,
-    readied, row,
+    readied, retention,
+    row::{self, is_held},
     steps::{self, Held},
 };
 
@@ -93,11 +94,11 @@ async fn still_overdue(db: &mut Connection, key: &TaskKey, now: Timestamp) -> Re
 /// Every lease of a job, without counting a failure.
 pub(super) async fn reclaim(db: &mut Connection, job: &JobId, now: Timestamp) -> Result<Vec<TaskKey>> {
     steps::hold_job(db, job).await?;
-    let rows = sqlx::query(
-        "UPDATE tasks SET state = $2, worker = NULL, lease_until = NULL, released = 0, readied = $3,
-                held = (SELECT hold <> 'none' FROM jobs WHERE jobs.id = $1)
-         WHERE job = $1 AND state = 'leased' RETURNING id",
-    )
+    let rows = sqlx::query(concat!(
+        "UPDATE tasks SET state = $2, worker = NULL, lease_until = NULL, released = 0, readied = $3, held = ",
+        is_held!(),
+        " WHERE job = $1 AND state = 'leased' RETURNING id"
+    ))
     .bind(job.as_str())
     .bind(steps::after(TaskState::Leased, Step::Return)?.name())
     .bind(now.0)
@@ -124,8 +125,10 @@ pub(super) async fn cancel(db: &mut Connection, job: &JobId, why: Option<&str>, 
 
 pub(super) async fn revive(db: &mut Connection, job: &JobId, now: Timestamp) -> Result<bool> {
     let revived = sqlx::query(
-        "UPDATE jobs SET state = 'running', hold = 'none', error = NULL, ended = NULL
-         WHERE id = $1 AND state IN ('failed', 'cancelled')",
+        "UPDATE jobs SET state = 'running', error = NULL, ended = NULL,
+                hold = CASE preview WHEN 'rendering' THEN 'preview' WHEN 'waiting' THEN 'approval' ELSE 'none' END
+         WHERE id = $1 AND (state IN ('failed', 'cancelled')
+             OR (state = 'done' AND (latents_gone IS NOT NULL OR film_gone IS NOT NULL)))",
     )
     .bind(job.as_str())
     .execute(&mut *db)
@@ -135,6 +138,7 @@ pub(super) async fn revive(db: &mut Connection, job: &JobId, now: Timestamp) -> 
         return Ok(false);
     }
     steps::step_all(db, job, Step::Revive).await?;
+    retention::forget(db, job).await?;
     sqlx::query(
         "UPDATE tasks SET failures = 0, forgiven = attempt, not_before = 0, error = NULL WHERE job = $1 AND state = 'waiting'",
     )

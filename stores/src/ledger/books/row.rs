@@ -115,11 +115,19 @@ pub(super) fn of_task<'a>(key: &'a TaskKey, row: &'a Row) -> Named<'a, &'a TaskK
     Named { table: "tasks", name: key, row }
 }
 
+/// Whether a task of the job `$1` is held; the row of `tasks` is at hand. While a preview is made, only what it needs is not.
+macro_rules! is_held {
+    () => {
+        "(SELECT jobs.hold <> 'none' AND NOT (jobs.hold = 'preview' AND tasks.preview) FROM jobs WHERE jobs.id = $1)"
+    };
+}
+pub(super) use is_held;
+
 /// The columns that [`job`] reads.
 macro_rules! job_columns {
     () => {
         "jobs.id, CAST(jobs.ordered AS TEXT) AS ordered, jobs.terms, jobs.priority, jobs.state, jobs.hold, jobs.error,
-         jobs.submitted, jobs.ended"
+         jobs.submitted, jobs.ended, jobs.latents_gone, jobs.film_gone"
     };
 }
 pub(super) use job_columns;
@@ -136,6 +144,8 @@ pub(super) fn job(row: &Row) -> Result<Job> {
         error: row.maybe_text("error")?,
         submitted: row.time("submitted")?,
         ended: row.maybe_time("ended")?,
+        latents_gone: row.maybe_time("latents_gone")?,
+        film_gone: row.maybe_time("film_gone")?,
         id,
     })
 }

@@ -11,7 +11,7 @@ use super::{
     dialect::{Connection, locked},
     fault::{self, Result},
     news::News,
-    row::{self, Named},
+    row::{self, Named, is_held},
 };
 
 /// Holds a job's row until the end of the transaction; everything that changes what is ready of a job does this first.
@@ -86,12 +86,12 @@ pub(super) async fn end_lease(
     now: Timestamp,
 ) -> Result<TaskState> {
     let (key, after) = (&held.key, after(TaskState::Leased, step)?);
-    let changed = sqlx::query(
+    let changed = sqlx::query(concat!(
         "UPDATE tasks SET state = $4, failures = $5, not_before = $6, error = COALESCE($7, error), worker = NULL,
-                lease_until = NULL, released = 0, readied = $8,
-                held = (SELECT hold <> 'none' FROM jobs WHERE jobs.id = $1)
-         WHERE job = $1 AND id = $2 AND attempt = $3 AND state = 'leased'",
-    )
+                lease_until = NULL, released = 0, readied = $8, held = ",
+        is_held!(),
+        " WHERE job = $1 AND id = $2 AND attempt = $3 AND state = 'leased'"
+    ))
     .bind(key.job.as_str())
     .bind(key.task.as_str())
     .bind(i64::from(held.attempt))

@@ -12,6 +12,7 @@ use super::{
     dialect::{Connection, json as json_column, objects},
     fault::{self, Result},
     news::{self, News},
+    preview,
     row::to_json,
     steps,
 };
@@ -43,6 +44,9 @@ pub(super) async fn submit(
     let direct = direct_needs(plan);
     insert_tasks(db, &id, terms, plan, &direct, now).await?;
     insert_needs(db, &id, plan, &direct).await?;
+    if let Some(preview) = &terms.preview {
+        preview::mark(db, &id, &plan.needed_for(&plan.shown(preview)?), terms.approve).await?;
+    }
     let data = json!({ "frames": plan.shape.frames, "tasks": plan.tasks.len(), "external_id": terms.external_id });
     news::tell(db, &[News { job: id, kind: "job.accepted", data }], now).await?;
     Ok(Submitted::New)
@@ -57,10 +61,11 @@ async fn insert_job(
     now: Timestamp,
 ) -> Result<bool> {
     let inserted = sqlx::query(concat!(
-        "INSERT INTO jobs (id, ordered, frames, state, submitted, terms, tenant, priority, most_at_once, external_id, tasks)
+        "INSERT INTO jobs (id, ordered, frames, state, submitted, terms, tenant, priority, most_at_once, external_id, tasks,
+                           keep_latents, keep_film)
          VALUES ($1, ",
         json_column!("$2"),
-        ", $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (id) DO NOTHING"
+        ", $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) ON CONFLICT (id) DO NOTHING"
     ))
     .bind(id.as_str())
     .bind(to_json(order)?)
@@ -73,6 +78,8 @@ async fn insert_job(
     .bind(terms.most_at_once.map(i64::from))
     .bind(terms.external_id.as_deref())
     .bind(plan.tasks.len() as i64)
+    .bind(terms.keep_latents.map(|span| span.duration().as_millis() as i64))
+    .bind(terms.keep_film.map(|span| span.duration().as_millis() as i64))
     .execute(db)
     .await
     .map_err(fault::on("submit a job", "jobs", id))?;

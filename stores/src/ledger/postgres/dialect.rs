@@ -18,13 +18,14 @@ pub(super) const AT_ONCE: bool = true;
 pub(super) const TIME: &str = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now";
 
 /// Every migration, in order; each file has a twin in `migrations/sqlite`.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 2] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "jobs and tasks",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres/0001_jobs_and_tasks.sql")),
     ),
     (2, "farm", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres/0002_farm.sql"))),
+    (3, "previews", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres/0003_previews.sql"))),
 ];
 
 /// Locks the rows of a table until the end of the transaction, but not against others that refer to their keys.

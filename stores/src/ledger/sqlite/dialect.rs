@@ -20,13 +20,14 @@ pub(super) const AT_ONCE: bool = false;
 pub(super) const TIME: &str = "SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) AS now";
 
 /// Every migration, in order; each file has a twin in `migrations/postgres`.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 2] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 3] = [
     (
         1,
         "jobs and tasks",
         include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0001_jobs_and_tasks.sql")),
     ),
     (2, "farm", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0002_farm.sql"))),
+    (3, "previews", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0003_previews.sql"))),
 ];
 
 /// Locks the rows of a table until the end of the transaction; here the transaction holds the whole ledger anyway.

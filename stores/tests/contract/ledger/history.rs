@@ -9,6 +9,7 @@ use shared::{
     ports::{
         Patience,
         records::{EVENTS, Outcome},
+        retention::Kind,
     },
 };
 
@@ -60,6 +61,9 @@ pub(crate) async fn events_tell_a_jobs_life(farm: &impl Farm) {
     }
     ledger.set_priority(&job, Priority::HIGH, now).await.unwrap();
     ledger.set_priority(&job, Priority::HIGH, now).await.unwrap();
+    assert!(ledger.preview(&job, &[], true, now).await.unwrap());
+    assert_eq!(ledger.previewed(now).await.unwrap(), std::slice::from_ref(&job));
+    assert!(ledger.approve(&job, now).await.unwrap());
     let lease = farm.claim(&job, "prepare", NOW).await.unwrap();
     let later = farm.fail(&lease, NOW).await;
     let lease = farm.claim(&job, "prepare", later).await.unwrap();
@@ -70,6 +74,9 @@ pub(crate) async fn events_tell_a_jobs_life(farm: &impl Farm) {
     for task in ["prepare", "segment-0-00000", "part-00000", "film"] {
         farm.make_at(&job, task, later).await;
     }
+    for kind in Kind::ALL {
+        assert!(ledger.removed(&job, kind, now).await.unwrap());
+    }
     let events = ledger.events(Some(&job), None, 0, 99).await.unwrap();
     let kinds: Vec<_> = events.iter().map(|event| event.kind.as_str()).collect();
     let expected = [
@@ -78,19 +85,24 @@ pub(crate) async fn events_tell_a_jobs_life(farm: &impl Farm) {
         "job.draining",
         "job.resumed",
         "job.priority_changed",
+        "job.preview_ready",
+        "job.approval_required",
+        "job.approved",
         "job.started",
         "task.failed",
         "task.failed",
         "job.failed",
         "job.cancelled",
         "job.completed",
+        "job.latents_removed",
+        "job.film_removed",
     ];
     assert_eq!(kinds, expected);
     assert!(kinds.iter().all(|kind| EVENTS.contains(kind)) && EVENTS.iter().all(|kind| kinds.contains(kind)));
     assert_eq!(events[4].data, json!({ "from": 50, "to": 75 }));
-    let failed = &events[7].data;
+    let failed = &events[10].data;
     assert_eq!((&failed["error"], &failed["attempt"], &failed["final"]), (&json!("no sound"), &json!(2), &json!(true)));
-    assert_eq!(events[8].data["error"], "no sound");
+    assert_eq!(events[11].data["error"], "no sound");
     assert!(events.iter().all(|event| event.job == job && event.tenant.is_house()));
 }
 

@@ -10,6 +10,7 @@ pub(crate) mod fail;
 mod farm;
 pub(crate) mod history;
 pub(crate) mod hooks;
+pub(crate) mod keep;
 pub(crate) mod lost;
 pub(crate) mod race;
 pub(crate) mod records;
@@ -51,13 +52,17 @@ macro_rules! contract {
                 three_different_workers_fail_a_job six_failures_are_enough_where_there_are_few_workers;
             steer: a_paused_job_is_called_back what_is_under_way_in_a_paused_job_is_finished
                 what_comes_back_to_a_paused_job_stays_there a_draining_job_ends_with_what_is_under_way
-                a_new_priority_acts_on_released_tasks only_running_jobs_are_steered tenants_are_kept
+                a_new_priority_acts_on_released_tasks only_running_jobs_are_steered
+                what_a_preview_needs_is_handed_out_alone a_preview_without_approval_lets_the_rest_follow
+                a_paused_preview_is_one_after_the_pause an_approval_may_come_early tenants_are_kept
                 tenants_have_jobs_of_their_own;
+            keep: what_was_kept_long_enough_is_told nothing_is_removed_right_after_the_end
+                what_a_running_job_reads_is_kept a_job_whose_work_is_gone_is_made_again;
             crew: workers_are_listed_as_they_said_last what_a_worker_did_is_counted
                 orders_are_handed_over_once_and_drain_stays workers_not_heard_of_for_a_day_are_forgotten;
             history: attempts_tell_how_each_ended reclaimed_attempts_are_given_back events_tell_a_jobs_life
                 events_are_filtered_and_continued a_reader_misses_no_event rates_are_medians_of_what_was_done_lately;
-            records: jobs_are_listed_page_by_page jobs_are_filtered a_list_shows_jobs_as_they_are
+            records: tasks_are_listed_page_by_page jobs_are_listed_page_by_page jobs_are_filtered a_list_shows_jobs_as_they_are
                 a_census_counts_open_work what_a_tenant_has_is_counted a_standing_tells_why_a_job_waits;
             access: tokens_are_found_by_digest_until_they_end a_token_that_exists_is_not_replaced
                 a_request_is_answered_once of_two_same_requests_one_is_new keys_are_free_again_in_time

@@ -172,3 +172,21 @@ pub(crate) async fn a_standing_tells_why_a_job_waits(farm: &impl Farm) {
     ledger.complete(&part, Timestamp(NOW)).await.unwrap();
     assert_eq!(ledger.standing(&super::farm::order(99).job_id(), Timestamp(NOW)).await.unwrap(), Standing::default());
 }
+
+pub(crate) async fn tasks_are_listed_page_by_page(farm: &impl Farm) {
+    let (job, ledger) = (farm.submit(40, 1).await, farm.ledger());
+    let all = ledger.tasks(&job).await.unwrap();
+    let mut pages = Vec::new();
+    for skip in (0..all.len()).step_by(3) {
+        let page = ledger.some_tasks(&job, None, skip as u32, 3).await.unwrap();
+        assert!(page.len() <= 3);
+        pages.extend(page);
+    }
+    assert_eq!(pages, all);
+    assert_eq!(ledger.some_tasks(&job, None, all.len() as u32, 3).await.unwrap(), []);
+    let one = ledger.some_tasks(&job, Some(&all[2].id), 0, 9).await.unwrap();
+    assert_eq!(one, all[2..3]);
+    assert_eq!(ledger.some_tasks(&job, Some(&all[2].id), 1, 9).await.unwrap(), []);
+    let made: Vec<_> = all.iter().filter(|task| !task.kind.renders()).cloned().collect();
+    assert_eq!(ledger.stitched(&job).await.unwrap(), made);
+}

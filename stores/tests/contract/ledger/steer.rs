@@ -119,3 +119,86 @@ pub(crate) async fn tenants_have_jobs_of_their_own(farm: &impl Farm) {
     assert_eq!(farm.states(&b).await[0], Ready);
     assert_eq!(farm.ledger().job(&a).await.unwrap().unwrap().terms.tenant.as_str(), "anna");
 }
+
+/// A film in two chains, of which the first is looked at before the rest is rendered.
+async fn previewed_film(farm: &impl Farm, approve: bool) -> shared::JobId {
+    let shape = shared::Shape { frames: 48, clip_frames: 4, segment_clips: 2, part_segments: 1 };
+    let cuts = shared::Cuts::at(vec![24], shared::Join::Bridge, 4);
+    let order = shared::Order { shape, cuts, ..super::farm::order(48) };
+    let terms = Terms { preview: Some("last".parse().unwrap()), approve, ..Terms::default() };
+    farm.ledger().submit(&order, &terms, &order.plan().unwrap(), Timestamp(1)).await.unwrap();
+    order.job_id()
+}
+
+/// Does whatever is ready, until nothing is; what was done.
+async fn all_that_is_ready(farm: &impl Farm, job: &shared::JobId) -> Vec<String> {
+    let mut done = Vec::new();
+    loop {
+        let ready = farm.ready(NOW).await;
+        if ready.is_empty() {
+            return done;
+        }
+        for task in ready {
+            farm.make(job, &task).await;
+            done.push(task);
+        }
+    }
+}
+
+pub(crate) async fn what_a_preview_needs_is_handed_out_alone(farm: &impl Farm) {
+    let job = previewed_film(farm, true).await;
+    let ledger = farm.ledger();
+    assert_eq!(ledger.job(&job).await.unwrap().unwrap().hold, Hold::Preview);
+    let made = all_that_is_ready(farm, &job).await;
+    assert!(made.iter().all(|task| task == "prepare" || task.starts_with("segment-1-") || task.starts_with("part-")));
+    assert_eq!(made.iter().filter(|task| task.starts_with("part-")).count(), 1, "{made:?}");
+    assert_eq!(ledger.previewed(Timestamp(NOW)).await.unwrap(), std::slice::from_ref(&job));
+    assert_eq!(ledger.previewed(Timestamp(NOW)).await.unwrap(), [], "it is told once");
+    assert_eq!(ledger.job(&job).await.unwrap().unwrap().hold, Hold::Approval);
+    assert_eq!(all_that_is_ready(farm, &job).await, Vec::<String>::new());
+    assert!(ledger.approve(&job, Timestamp(NOW)).await.unwrap());
+    assert!(!ledger.approve(&job, Timestamp(NOW)).await.unwrap(), "it is approved already");
+    let rest = all_that_is_ready(farm, &job).await;
+    assert!(rest.iter().all(|task| !made.contains(task)), "nothing is done again: {made:?} {rest:?}");
+    assert_eq!(ledger.job(&job).await.unwrap().unwrap().state, JobState::Done);
+}
+
+pub(crate) async fn a_preview_without_approval_lets_the_rest_follow(farm: &impl Farm) {
+    let job = previewed_film(farm, false).await;
+    let made = all_that_is_ready(farm, &job).await;
+    assert!(!made.contains(&"film".to_owned()));
+    assert_eq!(farm.ledger().previewed(Timestamp(NOW)).await.unwrap(), std::slice::from_ref(&job));
+    assert_eq!(farm.ledger().job(&job).await.unwrap().unwrap().hold, Hold::None);
+    all_that_is_ready(farm, &job).await;
+    assert_eq!(farm.ledger().job(&job).await.unwrap().unwrap().state, JobState::Done);
+}
+
+pub(crate) async fn a_paused_preview_is_one_after_the_pause(farm: &impl Farm) {
+    let job = previewed_film(farm, true).await;
+    let (ledger, now) = (farm.ledger(), Timestamp(NOW));
+    let hold = async || ledger.job(&job).await.unwrap().unwrap().hold;
+    assert!(ledger.hold(&job, Hold::Paused, now).await.unwrap());
+    assert!(farm.ready(NOW).await.is_empty(), "a pause holds the preview too");
+    assert!(ledger.hold(&job, Hold::None, now).await.unwrap());
+    assert_eq!(hold().await, Hold::Preview);
+    all_that_is_ready(farm, &job).await;
+    assert!(ledger.hold(&job, Hold::Paused, now).await.unwrap());
+    ledger.previewed(now).await.unwrap();
+    assert_eq!(hold().await, Hold::Paused, "a pause stays one");
+    assert!(ledger.hold(&job, Hold::None, now).await.unwrap());
+    assert_eq!(hold().await, Hold::Approval);
+    ledger.cancel(&job, None, now).await.unwrap();
+    assert!(!ledger.approve(&job, now).await.unwrap(), "what was rejected is not approved");
+    ledger.revive(&job, now).await.unwrap();
+    assert_eq!((hold().await, farm.ready(NOW).await.len()), (Hold::Approval, 0));
+}
+
+pub(crate) async fn an_approval_may_come_early(farm: &impl Farm) {
+    let job = previewed_film(farm, true).await;
+    assert!(farm.ledger().approve(&job, Timestamp(NOW)).await.unwrap());
+    all_that_is_ready(farm, &job).await;
+    assert_eq!(farm.ledger().job(&job).await.unwrap().unwrap().state, JobState::Done);
+    assert_eq!(farm.ledger().previewed(Timestamp(NOW)).await.unwrap(), []);
+    let plain = farm.submit(10, 1).await;
+    assert!(!farm.ledger().approve(&plain, Timestamp(NOW)).await.unwrap(), "there is nothing to approve");
+}

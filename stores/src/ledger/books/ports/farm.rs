@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use shared::{
-    Hold, JobId, Name, Priority, Reach, Result, Route, TaskKey, Timestamp,
+    Hold, JobId, Name, Priority, Reach, Result, Route, TaskId, TaskKey, Timestamp,
     ports::{
         Crew, Lease, Schedule, Steering, WorkerId,
         crew::{Hand, WorkerCard, WorkerOrder, WorkerState},
@@ -15,7 +15,7 @@ use shared::{
 use super::super::{
     Keeper, alone, at_once, crew, dialect,
     fault::{self, Fault},
-    hold, release, take, tenants, transact,
+    hold, preview, release, take, tenants, transact,
 };
 
 #[async_trait]
@@ -72,6 +72,18 @@ impl Steering for Keeper {
 
     async fn set_priority(&self, id: &JobId, priority: Priority, now: Timestamp) -> Result<bool> {
         transact!(self, db => hold::set_priority(db, id, priority, now))
+    }
+
+    async fn preview(&self, id: &JobId, tasks: &[TaskId], approve: bool, _: Timestamp) -> Result<bool> {
+        transact!(self, db => preview::begin(db, id, tasks, approve))
+    }
+
+    async fn previewed(&self, now: Timestamp) -> Result<Vec<JobId>> {
+        transact!(self, db => preview::previewed(db, now))
+    }
+
+    async fn approve(&self, id: &JobId, now: Timestamp) -> Result<bool> {
+        transact!(self, db => preview::approve(db, id, now))
     }
 
     async fn drained(&self, now: Timestamp) -> Result<Vec<JobId>> {

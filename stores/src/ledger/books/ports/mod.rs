@@ -4,3 +4,4 @@ mod access;
 mod farm;
 mod ledger;
 mod records;
+mod retention;

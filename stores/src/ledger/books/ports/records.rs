@@ -4,17 +4,25 @@ use async_trait::async_trait;
 use shared::{
     JobId, Name, Result, TaskId, Timestamp,
     ports::{
-        Records,
+        Records, Task,
         records::{Attempt, Census, Event, JobFilter, Listed, Rate, Standing},
     },
 };
 
-use super::super::{Keeper, census, history, jobs, standing, tenants};
+use super::super::{Keeper, census, history, jobs, look, standing, tenants};
 
 #[async_trait]
 impl Records for Keeper {
     async fn jobs(&self, filter: &JobFilter) -> Result<Vec<Listed>> {
         self.told(jobs::list(&self.pool, filter).await)
+    }
+
+    async fn some_tasks(&self, job: &JobId, task: Option<&TaskId>, skip: u32, limit: u32) -> Result<Vec<Task>> {
+        self.told(look::some_tasks(&self.pool, job, task, skip, limit).await)
+    }
+
+    async fn stitched(&self, job: &JobId) -> Result<Vec<Task>> {
+        self.told(look::stitched(&self.pool, job).await)
     }
 
     async fn attempts(&self, job: &JobId, task: Option<&TaskId>, skip: u32, limit: u32) -> Result<Vec<Attempt>> {

@@ -16,7 +16,7 @@ pub(crate) mod simulate;
 
 use access::{TenantArgs, TokenArgs};
 use clean::CleanArgs;
-use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, RetakeArgs, WorkersArgs};
+use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, QualityArgs, RetakeArgs, WorkersArgs};
 use model::ModelArgs;
 use orders::{BatchArgs, SubmitArgs};
 use render::{PlanArgs, RenderArgs};
@@ -99,6 +99,8 @@ Exit codes: 0 all is well, 1 something is wrong here, 3 a service cannot be reac
     Watch(JobArgs),
     /// Show the attempts at a job's tasks, or the log of one.
     Logs(LogsArgs),
+    /// Tell how good a film is: measures, what was rendered again, seams.
+    Quality(QualityArgs),
     /// Download a film, or a part of it.
     Download(DownloadArgs),
     /// End a job now.

@@ -20,6 +20,7 @@ mod model;
 mod plan;
 mod previewed;
 mod progress;
+mod quality;
 mod render;
 mod roles;
 mod runtime;
@@ -78,6 +79,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::All(args) => roles::all(args, settings),
         Command::Migrate => roles::migrate(settings, json),
         Command::Token(args) => access::token(args, settings, json),
+        Command::Quality(args) => quality::run(args, settings, cli.api.is_some(), json),
         Command::Tenant(args) => access::tenant(args, settings, json),
         command => client(command, settings, json),
     }

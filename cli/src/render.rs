@@ -17,6 +17,7 @@ use crate::{
     interrupt, output,
     previewed::{self, Excerpts},
     progress::Bar,
+    quality,
     settings::Settings,
     watching::Watching,
 };
@@ -46,13 +47,15 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
             return Ok(Made::Excerpts(files, house.dir().to_path_buf()));
         }
         let film = deliver(&house, &job, &delivery).await?;
+        let fps = draft.order.fps;
+        let warnings = quality::keep_or_warn(&settings.data_dir, &house.stores, &draft.id, fps).await;
         let kept = if args.keep_latents { Some(house.dir().to_path_buf()) } else { None };
         if kept.is_none()
             && let Err(error) = house.clear()
         {
             tracing::warn!(%error, "the film is delivered, but its work is still on the disk");
         }
-        Ok::<_, Error>(Made::Film(Box::new(Film { kept, resumed: shown.bar.resumed(), ..film })))
+        Ok::<_, Error>(Made::Film(Box::new(Film { kept, resumed: shown.bar.resumed(), warnings, ..film })))
     })?;
     match made {
         Made::Film(film) => tell(&film, &draft, started.elapsed().as_secs_f64(), json),
@@ -76,6 +79,8 @@ pub(crate) struct Film {
     kept: Option<std::path::PathBuf>,
     /// Frames that an earlier run had rendered.
     resumed: u64,
+    /// Places of the film that somebody should look at.
+    warnings: usize,
 }
 
 fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Draft> {
@@ -94,6 +99,7 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
         pose_weight: args.pose_weight,
         face_weight: args.face_weight,
         lip_weight: args.lip_weight,
+        gates: args.gates.map(Into::into),
     };
     let wishes = settings.wishes(args.seed, chosen);
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)
@@ -136,7 +142,7 @@ pub(crate) async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Re
     }
     let path = delivery.put(house.stores.blobs.as_ref(), &key).await?;
     let info = media::probe::film(&path)?;
-    Ok(Film { path, info, kept: None, resumed: 0 })
+    Ok(Film { path, info, kept: None, resumed: 0, warnings: 0 })
 }
 
 fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
@@ -149,7 +155,7 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
             "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model,
             "took_seconds": seconds, "resumed_frames": film.resumed,
             "kept": film.kept.as_ref().map(|kept| kept.to_string_lossy()), "face": order.settings.face,
-            "faces": draft.faces.faces(), "remarks": draft.remarks,
+            "faces": draft.faces.faces(), "remarks": draft.remarks, "quality_warnings": film.warnings,
         });
         say!("{document:#}");
         return;
@@ -166,6 +172,11 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
         output::duration(seconds),
         frames.saturating_sub(film.resumed) as f64 / seconds.max(1e-3),
     );
+    if film.warnings > 0 {
+        let places = output::count(film.warnings as u64, "place");
+        say!("{places} of the film should be looked at");
+    }
+    say!("\"emofarm quality {}\" tells how good it is", draft.id);
     if let Some(kept) = &film.kept {
         say!("latents and parts are kept in {}", kept.display());
     }

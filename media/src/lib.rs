@@ -5,6 +5,7 @@
 //! * [`film`] encodes parts, joins them with the original sound, and decodes films again.
 //! * [`probe`] says what a finished film holds.
 //! * [`canvas`] draws charts.
+//! * [`chart`] draws measures over time.
 //! * [`codecs`] says what this FFmpeg can do.
 //!
 //! The code is synchronous and starts no process. Every reader and writer streams: memory does not
@@ -14,6 +15,7 @@
 
 pub mod audio;
 pub mod canvas;
+pub mod chart;
 pub mod codecs;
 pub mod film;
 pub mod portrait;

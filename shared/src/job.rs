@@ -101,6 +101,20 @@ pub struct Settings {
     /// Strength of the audio branch of the lips (Hallo).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub lip_weight: Option<f32>,
+    /// Whether clips that are not good enough are rendered again; they are when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gates: Option<Gates>,
+}
+
+/// What becomes of a clip that is not good enough.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Gates {
+    /// It is rendered again.
+    #[default]
+    On,
+    /// It stays; that it is not good enough is recorded.
+    Off,
 }
 
 impl Settings {
@@ -127,12 +141,12 @@ impl Settings {
     }
 
     /// Refuses what is set but means nothing to the model called `model`, which would otherwise be passed over unseen.
-    /// Every model honours steps, guidance, face and size; `also` names what it honours besides.
+    /// Every model honours steps, guidance, face, size and gates; `also` names what it honours besides.
     ///
     /// # Errors
     /// [`Cause::Order`](crate::error::Cause::Order) naming the setting.
     pub fn refuse_foreign(&self, model: &str, also: &[&str]) -> Result<()> {
-        const ALWAYS: [&str; 5] = ["steps", "guidance", "face", "key_points", "size"];
+        const ALWAYS: [&str; 6] = ["steps", "guidance", "face", "key_points", "size", "gates"];
         let set = serde_json::to_value(self)
             .map_err(|e| Error::world("the settings of a job cannot be written down").from_source(e))?;
         let foreign = set.as_object().into_iter().flatten().find(|(name, value)| {
@@ -413,7 +427,8 @@ pub(crate) mod tests {
 
     #[test]
     fn settings_that_mean_nothing_to_a_model_are_refused() {
-        let settings = Settings { steps: Some(3), head_speed: Some(0.5), ..Settings::default() };
+        let gates = Some(Gates::Off);
+        let settings = Settings { steps: Some(3), head_speed: Some(0.5), gates, ..Settings::default() };
         settings.refuse_foreign("emo", &["head_speed"]).unwrap();
         let error = settings.refuse_foreign("hallo", &["lip_weight"]).unwrap_err();
         assert!(error.to_string().contains("\"hallo\" has nothing that --head-speed could set"), "{error}");

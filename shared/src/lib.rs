@@ -18,6 +18,7 @@ pub mod pace;
 pub mod picture;
 pub mod plan;
 pub mod ports;
+pub mod quality;
 pub mod route;
 pub mod span;
 pub mod task;

@@ -2,37 +2,64 @@
 
 use std::collections::BTreeMap;
 
-use shared::{Frames, Result, Tensor, ports::BlobKey};
+use shared::{
+    Bundle, Frames, Result, Tensor,
+    ports::BlobKey,
+    quality::{ClipQuality, Quality},
+    tensor::Precision,
+};
 
-use crate::{latents::LatentRun, work::Work};
+use crate::{gate::Made, latents::LatentRun, quality::json, work::Work};
 
 /// The directory of clips below an attempt's.
 pub(crate) const CLIPS: &str = "clips/";
 
-/// Keeps a clip.
-pub(crate) async fn keep(work: &Work<'_>, first: u64, latents: &Tensor) -> Result<()> {
-    let run = LatentRun { first, latents: latents.clone() };
-    work.keep(&name(first), &run.to_bytes()?).await
+/// The note of a kept clip with what was measured of it.
+const QUALITY: &str = "quality";
+
+/// Clips that are done, one after the other.
+#[derive(Default)]
+pub(crate) struct Clips {
+    /// Their latents.
+    pub(crate) latents: Vec<Tensor>,
+    /// Their frames and what was measured of them.
+    pub(crate) measured: Vec<(Frames, Quality)>,
+}
+
+impl Clips {
+    /// Adds the next one.
+    pub(crate) fn push(&mut self, frames: Frames, made: Made) {
+        self.latents.push(made.latents);
+        self.measured.push((frames, Quality::Clip(made.quality)));
+    }
+}
+
+/// Keeps a clip, and what was measured of it.
+pub(crate) async fn keep(work: &Work<'_>, first: u64, made: &Made) -> Result<()> {
+    let mut bundle = LatentRun { first, latents: made.latents.clone() }.to_bundle();
+    bundle.notes.insert(QUALITY.into(), json(&made.quality)?);
+    work.keep(&name(first), &bundle.to_bytes(Precision::Half)?).await
 }
 
 /// The clips at the beginning of a segment that earlier attempts kept, without a gap.
 ///
 /// Any attempt's clip will do: where and when a clip is rendered does not change it.
-pub(crate) async fn resume(
-    work: &Work<'_>,
-    clips: impl Iterator<Item = Frames>,
-    whole: &[usize],
-) -> Result<Vec<Tensor>> {
+pub(crate) async fn resume(work: &Work<'_>, clips: impl Iterator<Item = Frames>, whole: &[usize]) -> Result<Clips> {
+    let mut found = Clips::default();
     if work.lease.attempt == 1 {
-        return Ok(Vec::new());
+        return Ok(found);
     }
     let kept: BTreeMap<String, BlobKey> = work.kept_so_far().await?.into_iter().filter_map(named).collect();
-    let mut found = Vec::new();
     for frames in clips {
         let Some(key) = kept.get(&name(frames.start)) else { break };
-        let run = work.read_blob(key).await.and_then(LatentRun::from_bundle);
+        let run = work.read_blob(key).await.and_then(|bundle| {
+            let quality = measured(&bundle);
+            Ok((LatentRun::from_bundle(bundle)?, quality))
+        });
         match run {
-            Ok(run) if run.first == frames.start && run.latents.shape() == whole => found.push(run.latents),
+            Ok((run, quality)) if run.first == frames.start && run.latents.shape() == whole => {
+                found.push(frames, Made { latents: run.latents, quality });
+            }
             Ok(_) => {
                 tracing::warn!(%key, "a clip of another shape was kept; it is rendered again");
                 break;
@@ -45,6 +72,11 @@ pub(crate) async fn resume(
         }
     }
     Ok(found)
+}
+
+/// What was measured of a kept clip; a clip that a program of an earlier version kept comes without it.
+fn measured(bundle: &Bundle) -> ClipQuality {
+    bundle.notes.get(QUALITY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
 fn name(first: u64) -> String {

@@ -33,11 +33,16 @@ impl LatentRun {
         Ok(Self { first: frames.start, latents: self.latents.slice(row(frames.start), row(frames.end))? })
     }
 
-    /// The object's bytes.
-    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+    /// The object.
+    pub(crate) fn to_bundle(&self) -> Bundle {
         let mut bundle = Bundle::of(TENSOR, self.latents.clone());
         bundle.notes.insert(FIRST.into(), self.first.to_string());
-        bundle.to_bytes(Precision::Half)
+        bundle
+    }
+
+    /// The object's bytes.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>> {
+        self.to_bundle().to_bytes(Precision::Half)
     }
 
     /// Reads an object.

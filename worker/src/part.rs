@@ -6,11 +6,13 @@ use media::film::{PartSpec, PartWriter, Preset};
 use shared::{
     Error, Frames, Order, Result,
     ports::{Renderer, blobs::PART},
+    quality::{Inspector, Quality},
 };
 use tokio::sync::mpsc;
 
 use crate::{
     latents::{LATENTS, LatentRun},
+    quality::{self, Basis},
     stop::Stop,
     work::{Work, off_the_runtime, prepare},
 };
@@ -21,6 +23,7 @@ const BATCH: usize = 8;
 /// Encodes the part that covers `frames`.
 pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
     let (send, receive) = mpsc::channel(1);
+    let inspector = Basis::of(work).await?.inspector(frames, &work.lease.order);
     let encoder = Encoder {
         file: work.scratch().join(PART),
         spec: spec(&work.lease.order, work.model().await?.shape().image_size),
@@ -29,14 +32,19 @@ pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
     };
     let file = encoder.file.clone();
     let renderer = work.renderer().await?;
-    let encoding = off_the_runtime(move || encoder.run(renderer, receive));
+    let encoding = off_the_runtime(move || encoder.run(renderer, inspector, receive));
     let (encoded, sent) = tokio::join!(encoding, send_latents(work, frames, send));
     // An encoder that failed stops the sending; a sending that failed leaves the encoder short of frames.
     sent?;
-    work.put_back(encoded?);
+    let (renderer, measured) = encoded?;
+    work.put_back(renderer);
     work.progress(frames.len()).await?;
-    work.keep_file(PART, &file).await
+    work.keep_file(PART, &file).await?;
+    quality::keep(work, measured).await
 }
+
+/// What is left when a part is encoded: the renderer, and what was measured of its pictures.
+type Encoded = (Box<dyn Renderer>, Vec<(Frames, Quality)>);
 
 /// All parts of a job are encoded alike.
 fn spec(order: &Order, image_size: u32) -> PartSpec {
@@ -66,7 +74,12 @@ struct Encoder {
 }
 
 impl Encoder {
-    fn run(&self, mut renderer: Box<dyn Renderer>, mut runs: mpsc::Receiver<LatentRun>) -> Result<Box<dyn Renderer>> {
+    fn run(
+        &self,
+        mut renderer: Box<dyn Renderer>,
+        mut inspector: Inspector,
+        mut runs: mpsc::Receiver<LatentRun>,
+    ) -> Result<Encoded> {
         let mut writer = PartWriter::create(&self.file, self.spec)?;
         let mut next = self.frames.start;
         while let Some(run) = runs.blocking_recv() {
@@ -82,7 +95,10 @@ impl Encoder {
                 if pictures.len() as u64 != batch.len() {
                     return Err(Error::world(format!("frames {batch} were decoded to {} pictures", pictures.len())));
                 }
-                pictures.iter().try_for_each(|picture| writer.write(picture))?;
+                for picture in pictures {
+                    writer.write(&picture)?;
+                    inspector.push(picture);
+                }
             }
             next = run.frames().end;
         }
@@ -91,6 +107,7 @@ impl Encoder {
             return Err(Error::world(format!("latents of frames {next}..{} are missing", self.frames.end)));
         }
         writer.finish()?;
-        Ok(renderer)
+        let measured = inspector.finish().into_iter().map(|(frames, run)| (frames, Quality::Part(run)));
+        Ok((renderer, measured.collect()))
     }
 }

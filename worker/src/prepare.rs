@@ -2,12 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
-use shared::{Bundle, Fps, Order, Result, Shape, Tensor, ports::Model, tensor::Precision};
+use shared::{
+    Bundle, Fps, Order, Result, Shape, Tensor,
+    ports::{Model, Renderer},
+    quality::{Reference, SpeechMeter},
+    tensor::Precision,
+};
 use tokio::sync::mpsc;
 
 use crate::{
     features::{self, Cutter},
     input::{self, AUDIO, PORTRAIT},
+    quality::{self, BASIS, Basis},
     sound,
     stop::Stop,
     work::{Work, off_the_runtime},
@@ -21,16 +27,29 @@ pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     let order = &work.lease.order;
     let portrait = input::fetch(work, PORTRAIT, &order.portrait).await?;
     let (model, of) = (work.model().await?, order.clone());
-    let prepared = off_the_runtime(move || prepared(&portrait, &of, model.as_ref())).await?;
-    work.keep(PREPARED, &prepared.to_bytes(Precision::Single)?).await?;
+    let Prepared { bundle, reference, renderer } =
+        off_the_runtime(move || prepared(&portrait, &of, model.as_ref())).await?;
+    work.put_back(renderer);
+    work.keep(PREPARED, &bundle.to_bytes(Precision::Single)?).await?;
     work.stop.check()?;
     let audio = input::fetch(work, AUDIO, &order.audio).await?;
     // Both read the track from its first sample to its last; neither waits for the other.
-    let (sounding, features) = tokio::join!(sound::keep_pieces(work, &audio), keep_features(work, audio.clone()));
-    features.and(sounding)
+    let (sounding, speech) = tokio::join!(sound::keep_pieces(work, &audio), keep_features(work, audio.clone()));
+    let speech = speech?;
+    sounding?;
+    work.keep(BASIS, &Basis { reference, speech }.to_bytes()?).await
 }
 
-fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Bundle> {
+/// What is made of the portrait.
+struct Prepared {
+    bundle: Bundle,
+    /// The portrait as the network draws it.
+    reference: Option<Reference>,
+    /// For the next task.
+    renderer: Box<dyn Renderer>,
+}
+
+fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Prepared> {
     let picture = media::portrait::load(portrait)?;
     let mut settings = order.settings.clone();
     if settings.face.is_none() {
@@ -39,11 +58,14 @@ fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Bundle>
         model.find_faces(&picture)?.settle(&mut settings, &order.portrait.name)?;
     }
     let portrait = media::portrait::crop_square(&picture, &settings, model.shape().image_size)?;
-    model.prepare(&portrait, &settings)
+    let bundle = model.prepare(&portrait, &settings)?;
+    let mut renderer = model.renderer(&bundle, &order.settings, order.seed)?;
+    let reference = quality::reference(renderer.as_mut(), &portrait)?;
+    Ok(Prepared { bundle, reference, renderer })
 }
 
-/// Encodes on a thread of its own and keeps each segment's features as they come; one waits at most.
-async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<()> {
+/// Encodes on a thread of its own and keeps each segment's features as they come; one waits at most. How loud each frame is comes back.
+async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<Vec<f32>> {
     let (send, mut receive) = mpsc::channel(1);
     let (model, stop) = (work.model().await?, work.stop.clone());
     let Order { fps, shape, .. } = work.lease.order;
@@ -55,7 +77,7 @@ async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<()> {
         }
         Ok(())
     };
-    let (encoded, kept) = tokio::join!(encoding, keeping);
+    let (encoded, kept): (_, Result<()>) = tokio::join!(encoding, keeping);
     kept.and(encoded)
 }
 
@@ -67,7 +89,8 @@ fn encode(
     model: &dyn Model,
     stop: &Stop,
     send: &mpsc::Sender<(u32, Tensor)>,
-) -> Result<()> {
+) -> Result<Vec<f32>> {
+    let mut meter = SpeechMeter::new(fps);
     let mut cutter = Cutter::new(shape, &model.shape());
     let mut encoder = model.audio_encoder(fps);
     if encoder.needs_survey() {
@@ -80,10 +103,12 @@ fn encode(
     let mut reader = media::audio::Reader::open(audio)?;
     while let Some(samples) = reader.next()? {
         stop.step()?;
+        meter.push(&samples);
         pass_on(cutter.push(&encoder.push(&samples)?)?, send)?;
     }
     pass_on(cutter.push(&encoder.finish(shape.frames)?)?, send)?;
-    cutter.finish()
+    cutter.finish()?;
+    Ok(meter.finish(shape.frames))
 }
 
 /// Who receives is gone only when keeping failed, and that failure is the one to tell of.

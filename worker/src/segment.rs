@@ -2,16 +2,16 @@
 
 use shared::{
     Error, Frames, Result, TaskId, Tensor,
-    log::Line,
-    ports::{ClipInput, ModelShape, Renderer},
+    ports::{ClipInput, ModelShape},
 };
-use tokio::time::Instant;
 
 use crate::{
-    checkpoint, features,
+    checkpoint::{self, Clips},
+    features,
+    gate::Gate,
     latents::{HANDOFF, LATENTS, LatentRun},
-    stop::Stop,
-    work::{Work, off_the_runtime, prepare},
+    quality,
+    work::{Work, prepare},
 };
 
 /// Renders segment `index`, which covers `frames`.
@@ -20,37 +20,37 @@ pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<
     let bundle = work.read(&prepare(), &features::name(index)).await?;
     let segment = Segment { frames, features: features::from_bundle(&bundle)?, model: &model };
     let mut clips = checkpoint::resume(work, segment.clips(), &segment.whole()).await?;
-    if !clips.is_empty() {
-        tracing::info!(clips = clips.len(), "goes on after the clips that an earlier attempt kept");
-        work.note("goes on after the clips that an earlier attempt kept", |line| line.with("clips", clips.len()));
-        work.progress(segment.done(clips.len())).await?;
+    let kept = clips.latents.len();
+    if kept > 0 {
+        tracing::info!(clips = kept, "goes on after the clips that an earlier attempt kept");
+        work.note("goes on after the clips that an earlier attempt kept", |line| line.with("clips", kept));
+        work.progress(segment.done(kept)).await?;
     }
-    let handed = handed_over(work).await?;
+    let (handed, gate) = (handed_over(work).await?, Gate::new(work, model.motion_frames).await?);
     let mut renderer = None;
-    for (place, clip) in segment.clips().enumerate().skip(clips.len()) {
-        let motion = clips.last().or(handed.as_ref()).map(|before| segment.motion(before)).transpose()?;
+    for (place, clip) in segment.clips().enumerate().skip(kept) {
+        let motion = clips.latents.last().or(handed.as_ref()).map(|before| segment.motion(before)).transpose()?;
         let input = ClipInput { frames: clip, features: segment.features_of(place)?, motion, known: None, take: 0 };
         let idle = match renderer.take() {
             Some(renderer) => renderer,
             None => work.renderer().await?,
         };
-        let began = Instant::now();
-        let (used, latents) = render(idle, input, work.stop.clone()).await?;
-        rendered(work, clip, began.elapsed().as_secs_f64());
+        let (used, made) = gate.render(idle, &input, |latents| segment.check(clip, latents)).await?;
         renderer = Some(used);
-        segment.check(clip, &latents)?;
-        checkpoint::keep(work, clip.start, &latents).await?;
-        clips.push(latents);
-        work.progress(segment.done(clips.len())).await?;
+        checkpoint::keep(work, clip.start, &made).await?;
+        clips.push(clip, made);
+        work.progress(segment.done(place + 1)).await?;
     }
     if let Some(renderer) = renderer {
         work.put_back(renderer);
     }
+    let Clips { latents: clips, measured } = clips;
     let last = clips.last().ok_or_else(|| Error::order(format!("segment {index} covers no frames")))?;
     let handoff = LatentRun { first: segment.end() - u64::from(model.motion_frames), latents: segment.motion(last)? };
     let latents = LatentRun { first: frames.start, latents: Tensor::join(&clips)?.slice(0, frames.len() as usize)? };
     work.keep(LATENTS, &latents.to_bytes()?).await?;
-    work.keep(HANDOFF, &handoff.to_bytes()?).await
+    work.keep(HANDOFF, &handoff.to_bytes()?).await?;
+    quality::keep(work, measured).await
 }
 
 /// The motion frames of the segment before; nothing for the first of its chain.
@@ -60,21 +60,6 @@ async fn handed_over(work: &Work<'_>) -> Result<Option<Tensor>> {
         Some(before) => Ok(Some(LatentRun::from_bundle(work.read(before, HANDOFF).await?)?.latents)),
         None => Ok(None),
     }
-}
-
-fn rendered(work: &Work<'_>, clip: Frames, seconds: f64) {
-    metrics::histogram!("emofarm_clip_render_seconds").record(seconds);
-    let details = |line: Line| line.with("frames", clip.to_string()).with("seconds", seconds);
-    work.note("a clip is rendered", details);
-}
-
-async fn render(mut renderer: Box<dyn Renderer>, input: ClipInput, stop: Stop) -> Result<(Box<dyn Renderer>, Tensor)> {
-    off_the_runtime(move || {
-        let latents = renderer.render(&input, &mut |_| stop.control())?;
-        // What the next clip starts from must be what the blob store gives back.
-        Ok((renderer, latents.rounded_to_f16()))
-    })
-    .await
 }
 
 /// A segment's arithmetic.

@@ -12,6 +12,7 @@ use shared::{
     Bundle, Error, Result, TaskId,
     log::{Level, Line},
     ports::{BlobKey, Lease, Model, Renderer, Renewal, blobs::Told, model::Packs},
+    quality::Measured,
 };
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -149,6 +150,21 @@ impl<'a> Work<'a> {
     /// Reads what a needed task made.
     pub(crate) async fn read(&self, need: &TaskId, name: &str) -> Result<Bundle> {
         self.read_blob(&self.needed(need, name)?).await
+    }
+
+    /// Whether a needed task left no blob of this name, as programs of an earlier version did not.
+    pub(crate) async fn lacks(&self, need: &TaskId, name: &str) -> Result<bool> {
+        let (key, blobs) = (self.needed(need, name)?, &self.worker.ports.blobs);
+        let size = patiently(self.worker, &self.stop, "a blob is to be looked up", || blobs.size(&key)).await?;
+        Ok(size.is_none())
+    }
+
+    /// Gives the ledger what was measured.
+    pub(crate) async fn keep_quality(&self, records: &[Measured]) -> Result<()> {
+        let ports = &self.worker.ports;
+        let keep = || ports.ledger.keep_quality(self.lease, records, ports.clock.now());
+        patiently(self.worker, &self.stop, "measures are to be kept", keep).await?;
+        self.stop.step()
     }
 
     /// Copies what a needed task made into a file.

@@ -80,6 +80,27 @@ pub(crate) struct DownloadArgs {
     pub(crate) overwrite: bool,
 }
 
+/// Arguments of `quality`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  emofarm quality 0f5d…
+  emofarm quality 0f5d… --plot quality.png
+  emofarm quality 0f5d… --json
+
+A render on this machine prints its job; where none is known, or --api is given, the farm is asked. docs/quality.md says what is measured.")]
+pub(crate) struct QualityArgs {
+    /// The job.
+    #[arg(value_parser = parse::<JobId>)]
+    pub(crate) job: JobId,
+    /// Draw the measures over the film's time into this PNG.
+    #[arg(long, value_name = "FILE.png", value_hint = ValueHint::FilePath)]
+    pub(crate) plot: Option<PathBuf>,
+    /// Look only where renders on this machine keep their work [setting: `data_dir`].
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
 /// Arguments of `cancel`.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -7,7 +7,7 @@ use shared::{FaceBox, Fps, Name, Priority, plan::Preview, span::Span};
 
 use super::{
     numbers::{face_expand, film_size, parse, scale},
-    render::{Handoff, Reading},
+    render::{Gates, Handoff, Reading},
 };
 
 /// Arguments of `submit`.
@@ -99,6 +99,9 @@ pub(crate) struct LookArgs {
     /// Strength of the audio branch of the lips (Hallo) [default: the model's].
     #[arg(long, value_name = "STRENGTH", value_parser = scale)]
     pub(crate) lip_weight: Option<f32>,
+    /// Whether clips that are not good enough are rendered again [default: on].
+    #[arg(long, value_name = "WHETHER")]
+    pub(crate) gates: Option<Gates>,
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
@@ -158,7 +161,7 @@ Examples:
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
 guidance, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face, mask_face, mask_lip, face_expand, size,
-priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents, keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
+gates, priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents, keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
 
 A batch that was interrupted goes on when the same command is given again: finished films stay, running jobs are followed, failed
 ones are tried again. Exit code 1 when any row failed.")]

@@ -70,6 +70,9 @@ pub(crate) struct RenderArgs {
     /// Strength of the audio branch of the lips (Hallo) [default: the model's].
     #[arg(long, value_name = "STRENGTH", value_parser = scale)]
     pub(crate) lip_weight: Option<f32>,
+    /// Whether clips that are not good enough are rendered again [default: on].
+    #[arg(long, value_name = "WHETHER")]
+    pub(crate) gates: Option<Gates>,
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
@@ -151,6 +154,25 @@ impl From<Handoff> for shared::job::MotionHandoff {
         match handoff {
             Handoff::Pixels => Self::Pixels,
             Handoff::Latents => Self::Latents,
+        }
+    }
+}
+
+/// What becomes of a clip that is not good enough; on the wire by the same words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Gates {
+    /// It is rendered again.
+    On,
+    /// It stays; that it is not good enough is recorded.
+    Off,
+}
+
+impl From<Gates> for shared::job::Gates {
+    fn from(gates: Gates) -> Self {
+        match gates {
+            Gates::On => Self::On,
+            Gates::Off => Self::Off,
         }
     }
 }

@@ -49,6 +49,7 @@ impl Fields {
             pose_weight: self.read("pose_weight", scale)?,
             face_weight: self.read("face_weight", scale)?,
             lip_weight: self.read("lip_weight", scale)?,
+            gates: self.read("gates", choice)?,
             size: self.read("size", film_size)?,
         })
     }
@@ -139,7 +140,7 @@ fn choice<T: ValueEnum>(text: &str) -> std::result::Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::render::{Handoff, Reading};
+    use crate::args::render::{Gates, Handoff, Reading};
 
     fn fields(cells: &[(&str, &str)]) -> Fields {
         Fields::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), (*cell).to_owned())).collect())
@@ -158,6 +159,7 @@ mod tests {
             ("pose_weight", "0.5"),
             ("face_weight", "2"),
             ("lip_weight", "0"),
+            ("gates", "off"),
             ("priority", "urgent"),
             ("label.show", "orbit"),
             ("consent", "recorded"),
@@ -166,6 +168,7 @@ mod tests {
         let (look, terms) = (row.look().unwrap(), row.terms(&[("day".into(), "3".into())]).unwrap());
         row.end().unwrap();
         assert_eq!((look.fps.unwrap().to_string().as_str(), look.seed, look.size), ("30000/1001", Some(7), Some(512)));
+        assert_eq!(look.gates, Some(Gates::Off));
         assert_eq!((look.reference, look.handoff), (Some(Reading::Corrected), Some(Handoff::Latents)));
         assert_eq!([look.pose_weight, look.face_weight, look.lip_weight], [Some(0.5), Some(2.0), Some(0.0)]);
         assert_eq!((terms.priority.unwrap().number(), terms.labels.len()), (100, 2));

@@ -12,7 +12,7 @@ use shared::{
 
 use crate::args::{
     orders::{LookArgs, TermsArgs},
-    render::{Handoff, Reading},
+    render::{Gates, Handoff, Reading},
 };
 
 /// An order without its files.
@@ -87,6 +87,8 @@ struct Look {
     #[serde(skip_serializing_if = "Option::is_none")]
     lip_weight: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    gates: Option<Gates>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     face: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
@@ -121,6 +123,7 @@ impl OrderBody {
             pose_weight: look.pose_weight,
             face_weight: look.face_weight,
             lip_weight: look.lip_weight,
+            gates: look.gates,
             face: look.face.map(corners),
             size: look.size,
             mask_face: look.mask_face.map(corners),
@@ -202,18 +205,20 @@ mod tests {
     }
 
     #[test]
-    fn what_only_hallo_has_is_sent_by_the_words_of_the_api() {
+    fn choices_and_what_only_hallo_has_are_sent_by_the_words_of_the_api() {
         let look = LookArgs {
             reference: Some(Reading::Corrected),
             handoff: Some(Handoff::Latents),
             pose_weight: Some(0.5),
             face_weight: Some(2.0),
             lip_weight: Some(0.0),
+            gates: Some(Gates::Off),
             ..LookArgs::default()
         };
         let order = OrderBody::new(&look, &TermsArgs::default(), None).unwrap().json().unwrap();
         let settings = serde_json::json!({
-            "reference": "corrected", "handoff": "latents", "pose_weight": 0.5, "face_weight": 2.0, "lip_weight": 0.0
+            "reference": "corrected", "handoff": "latents", "pose_weight": 0.5, "face_weight": 2.0, "lip_weight": 0.0,
+            "gates": "off"
         });
         assert_eq!(order["settings"], settings);
     }

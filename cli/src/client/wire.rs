@@ -100,6 +100,24 @@ impl Task {
     }
 }
 
+/// What was measured of some frames.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub(crate) struct Quality {
+    task: String,
+    first_frame: u64,
+    end_frame: u64,
+    #[serde(rename = "quality")]
+    measured: shared::quality::Quality,
+}
+
+impl Quality {
+    /// As the farm keeps it.
+    pub(crate) fn record(self) -> shared::quality::Measured {
+        let frames = shared::Frames::new(self.first_frame, self.end_frame);
+        shared::quality::Measured { task: shared::TaskId::from_text(self.task), frames, quality: self.measured }
+    }
+}
+
 /// One attempt at a task.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default)]

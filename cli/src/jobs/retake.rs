@@ -20,6 +20,7 @@ use crate::{
     interrupt,
     output::{self, note},
     progress::Bar,
+    quality,
     render::deliver,
     runtime,
     settings::Settings,
@@ -88,6 +89,7 @@ fn here(args: &RetakeArgs, settings: &Settings, json: bool) -> Result<u8> {
             return Err(Error::world(format!("retake {} failed: {why}", draft.id)));
         }
         let film = deliver(&house, &job, &delivery).await?;
+        quality::keep_or_warn(&settings.data_dir, &house.stores, &draft.id, job.order.fps).await;
         tell(&job, &film.path, json);
         Ok(exit::DONE)
     })

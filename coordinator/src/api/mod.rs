@@ -43,7 +43,7 @@ use self::{
     farm::Farm,
     routes::{
         artifacts, audit, backlog, control, dead_letters, deliveries, estimate, events, explain, health, job, jobs,
-        logs, metrics, retakes, submit, tasks, tenants, tokens, watch, workers,
+        logs, metrics, quality, retakes, submit, tasks, tenants, tokens, watch, workers,
     },
 };
 
@@ -61,6 +61,7 @@ fn endpoints() -> OpenApiRouter<Arc<Farm>> {
         .routes(routes!(tasks::tasks))
         .routes(routes!(tasks::attempts))
         .routes(routes!(logs::logs))
+        .routes(routes!(quality::list))
         .routes(routes!(artifacts::list))
         .routes(routes!(artifacts::get))
         .routes(routes!(watch::playlist))

@@ -14,6 +14,7 @@ mod material;
 mod operators;
 mod postgres;
 mod preview;
+mod quality;
 mod refusals;
 mod retakes;
 mod sources;

@@ -96,6 +96,12 @@ impl Renderer for HalloRenderer {
         finite(latents.rounded_to_f16(), clip.frames)
     }
 
+    fn portrait(&self) -> Result<Option<shared::Tensor>> {
+        let [c, height, width] = self.latent_shape();
+        let latent = self.portrait.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
+        shared::Tensor::new([1, c, height, width], channels_first(&latent, height * width, c)).map(Some)
+    }
+
     fn decode(&mut self, latents: &shared::Tensor, first: u64) -> Result<Vec<Picture>> {
         latents::decode(&self.network.vae, latents, first, self.latent_shape(), self.config.picture.size)
     }

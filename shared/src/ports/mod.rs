@@ -6,6 +6,7 @@ pub mod crew;
 pub mod hooks;
 pub mod ledger;
 pub mod model;
+pub mod quality;
 pub mod queue;
 pub mod records;
 pub mod retention;
@@ -18,6 +19,7 @@ pub use crew::Crew;
 pub use hooks::Hooks;
 pub use ledger::{Job, Lease, Ledger, Patience, Progress, Pulse, Renewal, Submitted, Task, WorkerId};
 pub use model::{AudioEncoder, ClipInput, Control, Known, Model, ModelShape, PackCard, Packs, Renderer};
+pub use quality::QualityBook;
 pub use queue::{Bell, Listener, Queue};
 pub use records::Records;
 pub use retention::Retention;
@@ -27,9 +29,9 @@ pub use steering::Steering;
 use std::sync::Arc;
 
 /// Everything that a ledger does: one object behind all ports of it.
-pub trait Books: Ledger + Schedule + Crew + Steering + Records + Access + Hooks + Retention {}
+pub trait Books: Ledger + Schedule + Crew + Steering + Records + QualityBook + Access + Hooks + Retention {}
 
-impl<T: Ledger + Schedule + Crew + Steering + Records + Access + Hooks + Retention> Books for T {}
+impl<T: Ledger + Schedule + Crew + Steering + Records + QualityBook + Access + Hooks + Retention> Books for T {}
 
 /// The three keepers that a process works with; the model is not among them, since only workers need one.
 #[derive(Clone)]

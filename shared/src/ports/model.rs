@@ -186,6 +186,15 @@ pub trait Renderer: Send {
     /// When stopped, or when a latent is not a finite number (naming the frame).
     fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor>;
 
+    /// The latent of the portrait, `[1, channels, height, width]`, to be decoded as frame 0: what the pictures of a film are compared with.
+    /// Nothing for a model whose pictures are no likeness of the portrait; such films are not judged.
+    ///
+    /// # Errors
+    /// When what was prepared cannot be read.
+    fn portrait(&self) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
     /// Decodes latents `[n, channels, height, width]` of frames `first..first + n` to `n` pictures of `image_size`.
     fn decode(&mut self, latents: &Tensor, first: u64) -> Result<Vec<Picture>>;
 }

@@ -121,13 +121,14 @@ pub struct Event {
 }
 
 /// The types of events; the same names in the stream of events and in webhooks.
-pub const EVENTS: [&str; 15] = [
+pub const EVENTS: [&str; 16] = [
     "job.accepted",
     "job.started",
     "job.paused",
     "job.resumed",
     "job.draining",
     "job.priority_changed",
+    "job.quality_warning",
     "job.preview_ready",
     "job.approval_required",
     "job.approved",

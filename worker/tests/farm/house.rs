@@ -35,20 +35,28 @@ pub(crate) struct House {
 impl House {
     /// A farm with a job of [`FRAMES`] frames that nobody has begun.
     pub(crate) async fn new() -> Self {
+        Self::of(&order()).await
+    }
+
+    /// A farm with this job.
+    pub(crate) async fn of(order: &Order) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let blobs = format!("file://{}", dir.path().join("blobs").display());
         // On the disk: a worker that dies inside a query takes its connection along, and a ledger in memory with it.
         let ledger = format!("sqlite://{}", dir.path().join("ledger.db").display());
-        Self::at(&Urls { ledger, queue: "memory:".into(), blobs }, dir).await
+        Self::with(order, &Urls { ledger, queue: "memory:".into(), blobs }, dir).await
     }
 
-    /// The same on these stores.
+    /// The same as [`House::new`] on these stores.
     pub(crate) async fn at(urls: &Urls, dir: tempfile::TempDir) -> Self {
+        Self::with(&order(), urls, dir).await
+    }
+
+    async fn with(order: &Order, urls: &Urls, dir: tempfile::TempDir) -> Self {
         let stores = stores::open(urls).await.unwrap();
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
-        let order = order();
         let job = order.job_id();
-        submit(&stores, &order, clock.now()).await;
+        submit(&stores, order, clock.now()).await;
         Self { stores, clock, script: Arc::default(), job, dir }
     }
 

@@ -4,6 +4,7 @@ mod aside;
 mod bells;
 mod crash;
 mod faces;
+mod gates;
 mod house;
 mod lanes;
 mod live;

@@ -18,6 +18,9 @@ pub(crate) const CLIP: u32 = 4;
 const MOTION: usize = 2;
 const SIZE: u32 = 64;
 
+/// Whether a rendering is spoilt: by the clip's first frame, the take, and whether there are motion frames.
+pub(crate) type Spoils = fn(u64, u32, bool) -> bool;
+
 /// What a test wants the model to do, and what it saw.
 #[derive(Default)]
 pub(crate) struct Script {
@@ -33,6 +36,8 @@ pub(crate) struct Script {
     pub(crate) slow: Mutex<Option<(u64, std::time::Duration)>>,
     /// Told when the endless or the slow clip began.
     pub(crate) began: tokio::sync::Notify,
+    /// When it is there, pictures are likenesses of the portrait but for renderings that are spoilt.
+    pub(crate) spoils: Mutex<Option<Spoils>>,
     /// What the detector sees; without it there is no detector.
     pub(crate) faces: Mutex<Option<Vec<FaceFinding>>>,
     /// The face boxes that portraits were prepared with, in pixels of the crop.
@@ -172,7 +177,9 @@ impl Renderer for Summing {
     fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor> {
         assert_eq!(clip.frames.len(), u64::from(CLIP));
         assert_eq!(clip.features.shape(), [CLIP as usize + 2, 1]);
-        assert_eq!(clip.motion.is_some(), clip.frames.start > 0, "every clip but the first has motion frames");
+        let (spoils, moves) = (*self.script.spoils.lock().unwrap(), clip.motion.is_some());
+        let anchors = spoils.is_some() && clip.take == 0;
+        assert!(anchors || moves == (clip.frames.start > 0), "every clip but the first has motion frames");
         self.takes_its_time(clip);
         if self.go_on_until_stopped(clip, step) {
             return Err(shared::Error::stopped());
@@ -180,21 +187,47 @@ impl Renderer for Summing {
         self.script.rendered.lock().unwrap().push(clip.frames.start);
         let mut digest = Digest::new();
         digest.field(format!("{} {} {:?}", self.seed, self.portrait, clip.frames).as_bytes());
+        if clip.take > 0 {
+            digest.field(&clip.take.to_le_bytes());
+        }
         let motion = clip.motion.iter().inspect(|motion| assert_eq!(motion.shape(), [MOTION, 2, 1, 1]));
         for tensor in [&clip.features].into_iter().chain(motion) {
             tensor.data().iter().for_each(|x| digest.update(&x.to_bits().to_le_bytes()));
         }
-        let sum = if self.breaks(clip) { f32::NAN } else { number(digest) };
+        let sum = match spoils {
+            _ if self.breaks(clip) => f32::NAN,
+            None => number(digest),
+            // Near the portrait's latent; below zero it is drawn as fog.
+            Some(spoils) => {
+                let like = 1000.0 + number(digest) % 100.0;
+                if spoils(clip.frames.start, clip.take, moves) { -like } else { like }
+            }
+        };
         let rows = (clip.frames.start..clip.frames.end).flat_map(|frame| [frame as f32, sum]).collect();
         Tensor::new([CLIP as usize, 2, 1, 1], rows)
+    }
+
+    fn portrait(&self) -> Result<Option<Tensor>> {
+        let drawn = self.script.spoils.lock().unwrap().is_some();
+        drawn.then(|| Tensor::new([1, 2, 1, 1], vec![0.0, 1000.0])).transpose()
     }
 
     fn decode(&mut self, latents: &Tensor, first: u64) -> Result<Vec<Picture>> {
         let picture = |(at, latent): (usize, &[f32])| {
             assert_eq!(latent[0] as u64, first + at as u64, "the latent of another frame");
+            if self.script.spoils.lock().unwrap().is_some() && latent[1] >= 0.0 {
+                return Ok(chart(latent[0] as u32));
+            }
             let grey = (latent[1] as u32 % 256) as u8;
             Picture::new(SIZE, SIZE, vec![grey; (SIZE * SIZE * 3) as usize])
         };
         latents.data().chunks_exact(2).enumerate().map(picture).collect()
     }
+}
+
+/// A chart with much to see in it, which moves from frame to frame.
+fn chart(frame: u32) -> Picture {
+    let dark = |at: u32| ((at % SIZE + frame) / 4 + at / SIZE / 4).is_multiple_of(2);
+    let pixel = |at: u32| if dark(at) { [30, 40, 50] } else { [220, 200, 190] };
+    Picture::new(SIZE, SIZE, (0..SIZE * SIZE).flat_map(pixel).collect()).unwrap()
 }

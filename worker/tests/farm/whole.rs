@@ -45,6 +45,7 @@ async fn what_is_kept_is_what_the_design_names() {
         "prepare/1/features-00001.safetensors",
         "prepare/1/features-00002.safetensors",
         "prepare/1/prepared.safetensors",
+        "prepare/1/quality.safetensors",
         "segment-0-00000/1/handoff.safetensors",
         "segment-0-00000/1/latents.safetensors",
         "segment-0-00001/1/handoff.safetensors",

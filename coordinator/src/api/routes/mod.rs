@@ -14,6 +14,7 @@ pub(super) mod job;
 pub(super) mod jobs;
 pub(super) mod logs;
 pub(super) mod metrics;
+pub(super) mod quality;
 pub(super) mod retakes;
 pub(super) mod submit;
 pub(super) mod tasks;

@@ -41,7 +41,7 @@ impl PartQuery {
 }
 
 /// One page of at most `limit`, from `skip` on; one item more than fits says that there is a next page.
-fn page<T>(mut items: Vec<T>, skip: u32, limit: u32) -> Page<T> {
+pub(super) fn page<T>(mut items: Vec<T>, skip: u32, limit: u32) -> Page<T> {
     let more = items.len() > limit as usize;
     items.truncate(limit as usize);
     Page { items, next: more.then(|| (skip + limit).to_string()) }

@@ -247,8 +247,19 @@ impl RetakeOf {
 }
 
 fn links(id: &str) -> BTreeMap<&'static str, String> {
-    let own =
-        ["events", "explain", "tasks", "attempts", "logs", "artifacts", "deliveries", "cancel", "pause", "resume"];
+    let own = [
+        "events",
+        "explain",
+        "tasks",
+        "attempts",
+        "logs",
+        "quality",
+        "artifacts",
+        "deliveries",
+        "cancel",
+        "pause",
+        "resume",
+    ];
     let mut links: BTreeMap<_, _> = own.into_iter().map(|name| (name, format!("/v1/jobs/{id}/{name}"))).collect();
     links.insert("self", format!("/v1/jobs/{id}"));
     links.insert("watch", format!("/v1/jobs/{id}/watch.m3u8"));

@@ -5,6 +5,7 @@ pub(crate) mod estimate;
 pub(crate) mod job;
 pub(crate) mod order;
 pub(crate) mod picture;
+pub(crate) mod quality;
 pub(crate) mod records;
 pub(crate) mod tenant;
 

@@ -2,7 +2,7 @@
 
 use shared::{
     FaceBox,
-    job::{MotionHandoff, ReferenceReading, Settings},
+    job::{Gates, MotionHandoff, ReferenceReading, Settings},
 };
 use utoipa::ToSchema;
 
@@ -39,6 +39,18 @@ pub(crate) struct PictureBody {
     pub(crate) face_weight: Option<f32>,
     /// Strength of the audio branch of the lips, 0 to 100.
     pub(crate) lip_weight: Option<f32>,
+    /// Whether clips that are not good enough are rendered again; they are when absent.
+    pub(crate) gates: Option<GatesBody>,
+}
+
+/// What becomes of a clip that is not good enough.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum GatesBody {
+    /// It is rendered again.
+    On,
+    /// It stays; that it is not good enough is recorded.
+    Off,
 }
 
 /// Which reference features each frame reads.
@@ -86,6 +98,7 @@ impl PictureBody {
             pose_weight,
             face_weight,
             lip_weight,
+            gates: self.gates.map(GatesBody::gates),
         })
     }
 
@@ -109,6 +122,23 @@ impl PictureBody {
             pose_weight,
             face_weight,
             lip_weight,
+            gates: settings.gates.map(GatesBody::of),
+        }
+    }
+}
+
+impl GatesBody {
+    fn gates(self) -> Gates {
+        match self {
+            Self::On => Gates::On,
+            Self::Off => Gates::Off,
+        }
+    }
+
+    fn of(gates: Gates) -> Self {
+        match gates {
+            Gates::On => Self::On,
+            Gates::Off => Self::Off,
         }
     }
 }
@@ -151,12 +181,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_took_effect() {
-        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5}"#;
+        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5,"gates":"off"}"#;
         let settings = serde_json::from_str::<PictureBody>(text).unwrap().read().ok().unwrap();
         assert_eq!(
             (settings.reference, settings.handoff),
             (Some(ReferenceReading::Corrected), Some(MotionHandoff::Latents))
         );
+        assert_eq!(settings.gates, Some(Gates::Off));
         let back = PictureBody::of(&settings).read().ok().unwrap();
         assert_eq!(back, settings);
         assert!(serde_json::from_str::<PictureBody>(r#"{"handoff":"wire"}"#).is_err());

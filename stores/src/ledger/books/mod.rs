@@ -22,6 +22,7 @@ mod news;
 mod outcome;
 mod ports;
 mod preview;
+mod quality;
 mod readied;
 mod recover;
 mod release;

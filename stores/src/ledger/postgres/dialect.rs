@@ -18,7 +18,7 @@ pub(super) const AT_ONCE: bool = true;
 pub(super) const TIME: &str = "SELECT CAST(FLOOR(EXTRACT(EPOCH FROM clock_timestamp()) * 1000) AS BIGINT) AS now";
 
 /// Every migration, in order; each file has a twin in `migrations/sqlite`.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 3] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         1,
         "jobs and tasks",
@@ -26,6 +26,7 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 3] = [
     ),
     (2, "farm", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres/0002_farm.sql"))),
     (3, "previews", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres/0003_previews.sql"))),
+    (4, "quality", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/postgres/0004_quality.sql"))),
 ];
 
 /// Locks the rows of a table until the end of the transaction, but not against others that refer to their keys.

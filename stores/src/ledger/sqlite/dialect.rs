@@ -20,7 +20,7 @@ pub(super) const AT_ONCE: bool = false;
 pub(super) const TIME: &str = "SELECT CAST(unixepoch('now', 'subsec') * 1000 AS INTEGER) AS now";
 
 /// Every migration, in order; each file has a twin in `migrations/postgres`.
-pub(super) const MIGRATIONS: [(i64, &str, &str); 3] = [
+pub(super) const MIGRATIONS: [(i64, &str, &str); 4] = [
     (
         1,
         "jobs and tasks",
@@ -28,6 +28,7 @@ pub(super) const MIGRATIONS: [(i64, &str, &str); 3] = [
     ),
     (2, "farm", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0002_farm.sql"))),
     (3, "previews", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0003_previews.sql"))),
+    (4, "quality", include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations/sqlite/0004_quality.sql"))),
 ];
 
 /// Locks the rows of a table until the end of the transaction; here the transaction holds the whole ledger anyway.

@@ -71,9 +71,12 @@ pub(crate) async fn events_tell_a_jobs_life(farm: &impl Farm) {
     ledger.revive(&job, now).await.unwrap();
     ledger.cancel(&job, None, now).await.unwrap();
     ledger.revive(&job, now).await.unwrap();
-    for task in ["prepare", "segment-0-00000", "part-00000", "film"] {
+    for task in ["prepare", "segment-0-00000", "part-00000"] {
         farm.make_at(&job, task, later).await;
     }
+    let lease = farm.claim(&job, "film", later).await.unwrap();
+    ledger.keep_quality(&lease, &[super::quality::dark(0)], now).await.unwrap();
+    ledger.complete(&lease, now).await.unwrap();
     for kind in Kind::ALL {
         assert!(ledger.removed(&job, kind, now).await.unwrap());
     }
@@ -93,6 +96,7 @@ pub(crate) async fn events_tell_a_jobs_life(farm: &impl Farm) {
         "task.failed",
         "job.failed",
         "job.cancelled",
+        "job.quality_warning",
         "job.completed",
         "job.latents_removed",
         "job.film_removed",

@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod hooks;
 pub(crate) mod keep;
 pub(crate) mod lost;
+pub(crate) mod quality;
 pub(crate) mod race;
 pub(crate) mod records;
 pub(crate) mod release;
@@ -64,6 +65,8 @@ macro_rules! contract {
                 events_are_filtered_and_continued a_reader_misses_no_event rates_are_medians_of_what_was_done_lately;
             records: tasks_are_listed_page_by_page jobs_are_listed_page_by_page jobs_are_filtered a_list_shows_jobs_as_they_are
                 a_census_counts_open_work what_a_tenant_has_is_counted a_standing_tells_why_a_job_waits;
+            quality: what_was_measured_comes_back_in_the_order_of_the_film
+                only_the_attempt_that_holds_the_lease_keeps_measures a_warning_is_told_once_and_to_the_webhook;
             access: tokens_are_found_by_digest_until_they_end a_token_that_exists_is_not_replaced
                 a_request_is_answered_once of_two_same_requests_one_is_new keys_are_free_again_in_time
                 acts_are_kept_for_the_audit changes_of_access_are_in_the_audit;

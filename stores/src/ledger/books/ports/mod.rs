@@ -3,5 +3,6 @@
 mod access;
 mod farm;
 mod ledger;
+mod quality;
 mod records;
 mod retention;

@@ -1,0 +1,174 @@
+//! Clips that are not good enough.
+
+use shared::{
+    JobState,
+    job::Gates,
+    ports::records::Event,
+    quality::{ClipQuality, Fault, Measured, PartQuality, Quality, Refused},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    house::{FRAMES, House, order},
+    model::Spoils,
+};
+
+/// A house whose model draws likenesses, but for what `spoils` says.
+async fn spoilt(spoils: Spoils) -> House {
+    let house = House::new().await;
+    *house.script.spoils.lock().unwrap() = Some(spoils);
+    house
+}
+
+async fn records(house: &House) -> Vec<Measured> {
+    house.stores.ledger.quality(&house.job, 0, 1000).await.unwrap()
+}
+
+async fn clips(house: &House) -> Vec<(u64, ClipQuality)> {
+    let clip = |record: Measured| match record.quality {
+        Quality::Clip(clip) => Some((record.frames.start, clip)),
+        Quality::Part(_) => None,
+    };
+    records(house).await.into_iter().filter_map(clip).collect()
+}
+
+async fn warnings(house: &House) -> Vec<Event> {
+    let events = house.stores.ledger.events(Some(&house.job), None, 0, 1000).await.unwrap();
+    events.into_iter().filter(|event| event.kind == "job.quality_warning").collect()
+}
+
+fn rendered(house: &House) -> Vec<u64> {
+    house.script.rendered.lock().unwrap().clone()
+}
+
+#[tokio::test]
+async fn good_clips_pass_and_are_recorded() {
+    let house = spoilt(|_, _, _| false).await;
+    house.work(&house.worker("only")).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    assert_eq!(rendered(&house), [0, 4, 8, 12, 16, 20]);
+    let clips = clips(&house).await;
+    assert_eq!(clips.iter().map(|(first, _)| *first).collect::<Vec<_>>(), [0, 4, 8, 12, 16, 20]);
+    for (first, clip) in clips {
+        let likeness = clip.likeness.unwrap();
+        assert!((likeness.sharpness - 1.0).abs() < 0.1 && likeness.colour < 0.05, "{first}: {likeness:?}");
+        assert_eq!((clip.take, clip.anchored, clip.faults, clip.refused), (0, false, vec![], vec![]));
+    }
+    assert_eq!(warnings(&house).await.len(), 0);
+}
+
+#[tokio::test]
+async fn every_frame_of_the_film_is_measured_when_it_is_encoded() {
+    let house = spoilt(|_, _, _| false).await;
+    house.work(&house.worker("only")).await;
+    let run = |record: Measured| match record.quality {
+        Quality::Part(part) => Some((record.frames, part)),
+        Quality::Clip(_) => None,
+    };
+    let runs: Vec<_> = records(&house).await.into_iter().filter_map(run).collect();
+    let mut next = 0;
+    for (frames, PartQuality { moved, mouth, speech, sharpness, black, .. }) in &runs {
+        assert_eq!(frames.start, next, "without a gap");
+        assert!([moved.len(), mouth.len(), speech.len()].iter().all(|len| *len as u64 == frames.len()));
+        assert!(sharpness.is_some() && *black == 0);
+        next = frames.end;
+    }
+    assert_eq!(next, FRAMES);
+    let loud: Vec<f32> = runs.iter().flat_map(|(_, run)| run.speech.clone()).collect();
+    assert!(loud[0] < loud[10] && loud[10] < loud[20], "the tone grows: {loud:?}");
+}
+
+#[tokio::test]
+async fn a_clip_that_is_not_good_enough_is_rendered_from_other_noise() {
+    let house = spoilt(|first, take, _| first == 8 && take == 0).await;
+    house.work(&house.worker("only")).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    assert_eq!(rendered(&house), [0, 4, 8, 8, 12, 16, 20]);
+    let clips = clips(&house).await;
+    let (_, clip) = &clips[2];
+    assert_eq!((clip.take, clip.anchored, clip.faults.len()), (1, false, 0));
+    let [Refused { take: 0, anchored: false, faults }] = &clip.refused[..] else { panic!("{clip:?}") };
+    assert!(faults.contains(&Fault::Blurred), "{faults:?}");
+    assert_eq!(warnings(&house).await.len(), 0, "it came out well");
+}
+
+#[tokio::test]
+async fn a_chain_that_went_wrong_begins_anew_at_the_portrait() {
+    let house = spoilt(|first, _, moves| first == 8 && moves).await;
+    house.work(&house.worker("only")).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    assert_eq!(rendered(&house), [0, 4, 8, 8, 8, 8, 12, 16, 20], "four times at most");
+    let clips = clips(&house).await;
+    assert_eq!((clips[2].1.take, clips[2].1.anchored, clips[2].1.refused.len()), (0, true, 3));
+    let warnings = warnings(&house).await;
+    assert_eq!(warnings.len(), 1);
+    assert_eq!(
+        (&warnings[0].data["task"], &warnings[0].data["frames"][0]["first"]),
+        (&"segment-0-00001".into(), &8.into())
+    );
+}
+
+#[tokio::test]
+async fn when_nothing_is_good_enough_the_film_is_made_and_says_so() {
+    let house = spoilt(|first, _, _| first == 0 || first == 20).await;
+    house.work(&house.worker("only")).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    assert_eq!(rendered(&house), [0, 0, 0, 4, 8, 12, 16, 20, 20, 20, 20], "the first begins at the portrait anyway");
+    for (first, clip) in clips(&house).await {
+        assert_eq!(clip.faults.is_empty(), first != 0 && first != 20, "{first}: {clip:?}");
+    }
+    let told: Vec<String> = warnings(&house).await.iter().map(|event| event.data["task"].to_string()).collect();
+    assert!(told.iter().any(|task| task.contains("segment-0-00000")), "{told:?}");
+    assert!(told.iter().any(|task| task.contains("segment-0-00002")), "{told:?}");
+}
+
+#[tokio::test]
+async fn gates_that_are_off_only_record() {
+    let mut off = order();
+    off.settings.gates = Some(Gates::Off);
+    let house = House::of(&off).await;
+    *house.script.spoils.lock().unwrap() = Some(|first, _, _| first == 8);
+    house.work(&house.worker("only")).await;
+    assert_eq!(rendered(&house), [0, 4, 8, 12, 16, 20]);
+    let (_, clip) = &clips(&house).await[2];
+    assert!(clip.faults.contains(&Fault::Blurred) && clip.refused.is_empty(), "{clip:?}");
+}
+
+#[tokio::test]
+async fn any_number_of_workers_decides_alike() {
+    let spoils: Spoils = |first, take, moves| (first == 4 && take < 2) || (first == 12 && moves) || first == 16;
+    let alone = spoilt(spoils).await;
+    alone.work(&alone.worker("only")).await;
+    let many = spoilt(spoils).await;
+    let workers = ["a", "b", "c"].map(|name| many.worker(name));
+    loop {
+        many.release().await;
+        let (a, b, c) = tokio::join!(workers[0].tick(), workers[1].tick(), workers[2].tick());
+        if ![a, b, c].into_iter().any(|ticked| ticked.unwrap()) {
+            break;
+        }
+    }
+    assert_eq!(many.ended().await.0, JobState::Done);
+    assert_eq!(many.results().await, alone.results().await);
+    assert_eq!(records(&many).await, records(&alone).await);
+}
+
+#[tokio::test]
+async fn what_was_measured_of_kept_clips_is_kept_too() {
+    let house = spoilt(|first, take, _| first == 8 && take == 0).await;
+    *house.script.endless.lock().unwrap() = Some(12);
+    let (worker, cancel) = (house.worker("stopped"), CancellationToken::new());
+    let stop = async {
+        house.script.began.notified().await;
+        cancel.cancel();
+    };
+    tokio::select! {
+        (ended, ()) = async { tokio::join!(worker.run(cancel.clone()), stop) } => ended.unwrap(),
+        () = house.coordinate() => unreachable!("a coordinator does not end"),
+    }
+    *house.script.endless.lock().unwrap() = None;
+    house.work(&house.worker("next")).await;
+    assert_eq!(rendered(&house), [0, 4, 8, 8, 12, 16, 20], "the kept clip is not rendered again");
+    let (first, clip) = &clips(&house).await[2];
+    assert_eq!((*first, clip.take, clip.refused.len()), (8, 1, 1), "and its record is that of the first attempt");
+}

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 
 pub(crate) mod access;
+pub(crate) mod chains;
 pub(crate) mod clean;
 pub(crate) mod jobs;
 pub(crate) mod model;

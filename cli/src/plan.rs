@@ -1,18 +1,23 @@
 //! `emofarm plan`: what a render would do.
 
 use diffusion::Installed;
-use shared::{Plan, Result, TaskKind, Timecode, ports::Packs as _};
+use serde_json::{Value, json};
+use shared::{
+    Fps, Frames, Join, Layout, Plan, Result, TaskKind, Timecode,
+    ports::Packs as _,
+    seams::{Seam, Why},
+};
 
 use crate::{args::render::PlanArgs, exit, output, settings::Settings};
 
 /// Measures the track, makes the plan and prints it.
 pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {
     let card = Installed::new(settings.search_path()).card(&settings.model)?;
-    let wishes = settings.wishes(0, shared::job::Settings::default());
-    let coordinator::Outline { track, plan } = coordinator::outline(&args.audio, &wishes, &card.shape)?;
+    let wishes = settings.wishes(0, &args.shape.chains, shared::job::Settings::default())?;
+    let coordinator::Outline { track, plan, seams } = coordinator::outline(&args.audio, &wishes, &card.shape)?;
     let frames = plan.shape.frames;
     if json {
-        let document = serde_json::json!({
+        let document = json!({
             "ok": true,
             "audio": args.audio.to_string_lossy(),
             "seconds": track.seconds(),
@@ -20,6 +25,8 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
             "model": card.name,
             "frames": frames,
             "clips": clips(&plan),
+            "chains": chains(&plan)?,
+            "seams": seams.iter().map(|seam| described(seam, settings.fps)).collect::<Vec<_>>(),
             "plan": plan,
         });
         say!("{document:#}");
@@ -34,28 +41,84 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
     );
     say!("model {}, {} frames a second, {}", card.name, settings.fps, output::count(frames, "frame"));
     say!(
-        "{} in {}, {} in {}, then the film",
+        "{} in {} of {}, {}, {} in {}, then the film",
         output::count(clips(&plan), "clip"),
-        output::count(number(&plan, TaskKind::renders), "segment"),
+        output::count(number(&plan, |kind| matches!(kind, TaskKind::Segment { .. })), "segment"),
+        output::count(plan.cuts.seams.len() as u64 + 1, "chain"),
+        output::count(number(&plan, |kind| matches!(kind, TaskKind::Bridge { .. })), "bridge"),
         "decoded and encoded",
         output::count(number(&plan, |kind| matches!(kind, TaskKind::Part { .. })), "part"),
     );
+    tell_chains(&plan, &seams, settings.fps)?;
     for node in &plan.tasks {
-        let span = node.kind.frames().map(|frames| {
-            let at = |frame| Timecode { frame, fps: settings.fps };
-            format!("{} … {}  ({})", at(frames.start), at(frames.end - 1), output::count(frames.len(), "frame"))
-        });
-        say!("  {:<18} {}", node.id, span.unwrap_or_default());
+        let run = node.kind.frames().map(|frames| span(frames, settings.fps));
+        say!("  {:<18} {}", node.id, run.unwrap_or_default());
     }
     Ok(exit::DONE)
+}
+
+/// The chains with the seams between them; a film of one chain has nothing to tell.
+fn tell_chains(plan: &Plan, seams: &[Seam], fps: Fps) -> Result<()> {
+    if seams.is_empty() {
+        return Ok(());
+    }
+    let layout = Layout::new(plan.shape, &plan.cuts)?;
+    let (count, join) = (output::count(layout.chains() as u64, "chain"), plan.cuts.join.name());
+    say!("{count} side by side, joined by {join}");
+    for chain in 0..layout.chains() {
+        let (owned, rendered) = (layout.owned(chain), layout.rendered(chain));
+        say!("  {:<18} {}, {} rendered", format!("chain {chain}"), span(owned, fps), rendered.len());
+        if let Some(seam) = seams.get(chain) {
+            let bridge = layout.bridge(chain).and_then(|kind| kind.frames());
+            let over = bridge.map(|frames| format!(", {join} over {}", output::count(frames.len(), "frame")));
+            say!("  {:<18} {}", format!("seam {chain}"), place(seam, fps) + &over.unwrap_or_default());
+        }
+    }
+    Ok(())
+}
+
+/// Where a seam lies, and why there.
+fn place(seam: &Seam, fps: Fps) -> String {
+    let at = |frame| Timecode { frame, fps };
+    let why = match seam.why {
+        Why::Shot => "where a shot begins".to_owned(),
+        Why::Pause { seconds } => format!("in a pause of {seconds:.2} s"),
+        Why::Lull => "in the quietest place, for want of a pause".to_owned(),
+        Why::Even => "at even distances".to_owned(),
+    };
+    let moved = if seam.frame == seam.wanted { String::new() } else { format!(", wanted at {}", at(seam.wanted)) };
+    format!("{} {why}{moved}", at(seam.frame))
+}
+
+fn span(frames: Frames, fps: Fps) -> String {
+    let at = |frame| Timecode { frame, fps };
+    format!("{} … {}  ({})", at(frames.start), at(frames.end - 1), output::count(frames.len(), "frame"))
+}
+
+fn chains(plan: &Plan) -> Result<Vec<Value>> {
+    let layout = Layout::new(plan.shape, &plan.cuts)?;
+    let chain = |chain| json!({ "owned": layout.owned(chain), "rendered": layout.rendered(chain) });
+    Ok((0..layout.chains()).map(chain).collect())
+}
+
+fn described(seam: &Seam, fps: Fps) -> Value {
+    let mut value = json!(seam);
+    value["timecode"] = Timecode { frame: seam.frame, fps }.to_string().into();
+    value
 }
 
 fn number(plan: &Plan, which: impl Fn(&TaskKind) -> bool) -> u64 {
     plan.tasks.iter().filter(|node| which(&node.kind)).count() as u64
 }
 
+/// Clips that are rendered: all of the segments, and at least one for each bridge that is denoised.
 fn clips(plan: &Plan) -> u64 {
     let clip = u64::from(plan.shape.clip_frames);
-    let segments = plan.tasks.iter().filter(|node| node.kind.renders()).filter_map(|node| node.kind.frames());
-    segments.map(|frames| frames.len().div_ceil(clip)).sum()
+    let bridged = u64::from(plan.cuts.join == Join::Bridge);
+    let clips = plan.tasks.iter().map(|node| match node.kind {
+        TaskKind::Segment { frames, .. } => frames.len().div_ceil(clip),
+        TaskKind::Bridge { .. } => bridged,
+        TaskKind::Prepare | TaskKind::Part { .. } | TaskKind::Film => 0,
+    });
+    clips.sum()
 }

@@ -26,7 +26,7 @@ use crate::{
 pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<u8> {
     let started = Instant::now();
     // Everything that can be wrong with the order is found before a byte is written.
-    let delivery = Delivery::check(&args.output, args.overwrite, &[&args.portrait, &args.audio])?;
+    let delivery = Delivery::check(&args.output, args.overwrite, &inputs(args))?;
     let model = diffusion::open(&settings.model, &settings.search_path())?;
     let draft = draft(args, settings, model.as_ref())?;
     if !json {
@@ -72,6 +72,11 @@ enum Made {
     Excerpts(Vec<std::path::PathBuf>, std::path::PathBuf),
 }
 
+/// The files that the film must not be written over.
+fn inputs(args: &RenderArgs) -> Vec<&std::path::Path> {
+    [&args.portrait, &args.audio].into_iter().chain(&args.shape.chains.shots).map(std::path::PathBuf::as_path).collect()
+}
+
 /// What was delivered.
 pub(crate) struct Film {
     pub(crate) path: std::path::PathBuf,
@@ -101,7 +106,7 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
         lip_weight: args.lip_weight,
         gates: args.gates.map(Into::into),
     };
-    let wishes = settings.wishes(args.seed, chosen);
+    let wishes = settings.wishes(args.seed, &args.shape.chains, chosen)?;
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)
 }
 
@@ -153,6 +158,7 @@ fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
         let document = serde_json::json!({
             "ok": true, "film": film.path.to_string_lossy(), "job": draft.id, "seconds": order.fps.seconds(frames), "frames": frames,
             "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model,
+            "chains": draft.seams.len() + 1,
             "took_seconds": seconds, "resumed_frames": film.resumed,
             "kept": film.kept.as_ref().map(|kept| kept.to_string_lossy()), "face": order.settings.face,
             "faces": draft.faces.faces(), "remarks": draft.remarks, "quality_warnings": film.warnings,

@@ -4,9 +4,15 @@ use std::path::{Path, PathBuf};
 
 use config::{Config, Environment, File, FileFormat};
 use coordinator::Wishes;
-use shared::{Error, Fps, Result};
+use shared::{
+    Error, Fps, Join, Result,
+    seams::{Continuity, Cutting},
+};
 
-use crate::{args::render::ShapeArgs, log::Format};
+use crate::{
+    args::{chains::ChainArgs, render::ShapeArgs},
+    log::Format,
+};
 
 mod farm;
 
@@ -24,6 +30,12 @@ pub(crate) struct Settings {
     pub(crate) segment_clips: u32,
     /// Segments in a part.
     pub(crate) part_segments: u32,
+    /// Whether films are cut into chains that are rendered side by side.
+    pub(crate) continuity: Continuity,
+    /// About how many seconds of film an anchored chain renders.
+    pub(crate) chain_seconds: u32,
+    /// How chains are joined.
+    pub(crate) join: Join,
     /// Where work in progress is kept.
     pub(crate) data_dir: PathBuf,
     /// Directories in which packs are looked for, joined by `:`.
@@ -109,11 +121,15 @@ impl Settings {
         let mut packs = vec!["models".to_owned()];
         packs.extend(home.map(|dirs| dirs.data_dir().join("models").to_string_lossy().into_owned()));
         packs.push("/usr/share/emofarm/models".into());
+        let Cutting { continuity, chain_seconds, join } = Cutting::default();
         Self {
             model: "demo".into(),
             fps: Fps::PAL,
             segment_clips: 4,
             part_segments: 2,
+            continuity,
+            chain_seconds,
+            join,
             data_dir,
             model_path: packs.join(":"),
             ledger_url: String::new(),
@@ -150,6 +166,10 @@ impl Settings {
                 return Err(Error::order(format!("the setting {name} is {value}")).mend("give a number from 1 to 1000"));
             }
         }
+        self.cutting().check().map_err(|error| {
+            Error::order(format!("the setting chain_seconds cannot be used: {}", error.message()))
+                .mend(error.mending().unwrap_or_default().to_owned())
+        })?;
         self.check_farm()?;
         Ok(self)
     }
@@ -165,7 +185,16 @@ impl Settings {
         if let Some(dir) = &flags.data_dir {
             self.data_dir.clone_from(dir);
         }
+        let ChainArgs { continuity, chain_seconds, join, .. } = flags.chains;
+        self.continuity = continuity.unwrap_or(self.continuity);
+        self.chain_seconds = chain_seconds.unwrap_or(self.chain_seconds);
+        self.join = join.unwrap_or(self.join);
         self
+    }
+
+    /// How films are cut into chains.
+    pub(crate) fn cutting(&self) -> Cutting {
+        Cutting { continuity: self.continuity, chain_seconds: self.chain_seconds, join: self.join }
     }
 
     /// The API that a flag names wins over everything.
@@ -180,9 +209,13 @@ impl Settings {
     }
 
     /// What an order says besides its files and the model.
-    pub(crate) fn wishes(&self, seed: u64, settings: shared::job::Settings) -> Wishes {
+    ///
+    /// # Errors
+    /// When the shot list cannot be read.
+    pub(crate) fn wishes(&self, seed: u64, chains: &ChainArgs, settings: shared::job::Settings) -> Result<Wishes> {
         let Self { fps, segment_clips, part_segments, .. } = *self;
-        Wishes { fps, seed, segment_clips, part_segments, settings }
+        let (cutting, shots) = (self.cutting(), chains.shot_list()?);
+        Ok(Wishes { fps, seed, segment_clips, part_segments, cutting, shots, settings })
     }
 
     /// Where packs that were pulled or imported are put.
@@ -220,6 +253,20 @@ mod tests {
         assert_eq!(settings.model, "demo");
         let flags = ShapeArgs { fps: "50".parse().ok(), ..ShapeArgs::default() };
         assert_eq!(settings.with_flags(&flags).fps.to_string(), "50");
+    }
+
+    #[test]
+    fn chains_are_set_in_all_three_places() {
+        let settings = load("continuity = \"strict\"\njoin = \"blend\"", &[("EMOFARM_CHAIN_SECONDS", "20")]).unwrap();
+        let cutting = Cutting { continuity: Continuity::Strict, chain_seconds: 20, join: Join::Blend };
+        assert_eq!(settings.cutting(), cutting);
+        let chains =
+            ChainArgs { continuity: Some(Continuity::Parallel), join: Some(Join::Cut), ..ChainArgs::default() };
+        let flagged = settings.with_flags(&ShapeArgs { chains, ..ShapeArgs::default() }).cutting();
+        assert_eq!(flagged, Cutting { continuity: Continuity::Parallel, chain_seconds: 20, join: Join::Cut });
+        let error = load("chain_seconds = 0", &[]).unwrap_err();
+        assert!(error.to_string().contains("chain_seconds") && error.mending().is_some(), "{error}");
+        assert!(load("continuity = \"soft\"", &[]).is_err() && load("join = \"glue\"", &[]).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use shared::{
     face::FaceSearch,
     job::Settings,
     ports::{Model, ModelShape, PackCard, Packs},
+    seams::{self, Continuity, Score, Seam},
 };
 
 use crate::{inputs::input, remarks::remarks, wishes::Wishes};
@@ -27,6 +28,8 @@ pub struct Draft {
     pub audio: PathBuf,
     /// The faces that the model's detector found in the portrait; the order's settings say which one is meant.
     pub faces: FaceSearch,
+    /// Where its chains meet, and why there; none when it is one chain, nor for a retake, whose seams follow from what was asked.
+    pub seams: Vec<Seam>,
     /// What somebody should know about the choice of the face, in whole sentences.
     pub remarks: Vec<String>,
 }
@@ -38,6 +41,8 @@ pub struct Outline {
     pub track: Track,
     /// The tasks.
     pub plan: Plan,
+    /// Where its chains meet, and why there; none when it is one chain.
+    pub seams: Vec<Seam>,
 }
 
 /// Measures a track and plans its film. Decodes the whole track once, in pieces; blocks meanwhile.
@@ -46,14 +51,22 @@ pub struct Outline {
 /// [`Cause::Order`](shared::error::Cause::Order) naming the track or the setting that does not allow a film.
 pub fn outline(audio: &Path, wishes: &Wishes, model: &ModelShape) -> Result<Outline> {
     wishes.check()?;
-    let track = media::audio::measure(audio)?;
+    // Pauses are found in the same pass; whether a film is long enough to need them is known at its end.
+    let (track, pauses) = match wishes.cutting.continuity {
+        Continuity::Strict => (media::audio::measure(audio)?, None),
+        _ => media::audio::listen(audio).map(|(track, pauses)| (track, Some(pauses)))?,
+    };
     let shape = Shape {
         frames: wishes.fps.frames_covering(track.samples, track.rate),
         clip_frames: model.clip_frames,
         segment_clips: wishes.segment_clips,
         part_segments: wishes.part_segments,
     };
-    Ok(Outline { plan: Plan::new(shape)?, track })
+    let shots = wishes.shots.as_ref().map(|list| list.boundaries(wishes.fps, shape.frames)).transpose()?;
+    let score = Score { shape, fps: wishes.fps, pauses: pauses.as_ref(), shots: shots.as_deref().unwrap_or_default() };
+    let seams = seams::lay(wishes.cutting, &score)?;
+    let plan = Plan::cut(shape, &seams::cuts(&seams, wishes.cutting, &shape))?;
+    Ok(Outline { track, plan, seams })
 }
 
 /// What is asked of a pack when a film is ordered.
@@ -123,7 +136,7 @@ fn make(
     let portrait_file = input(portrait)?;
     let (settings, faces) = find_face(&picture, &portrait_file.name, &wishes.settings, pack, card.shape.image_size)?;
     drop(picture);
-    let Outline { track, plan } = outline(audio, wishes, &card.shape)?;
+    let Outline { track, plan, seams } = outline(audio, wishes, &card.shape)?;
     let order = Order {
         portrait: portrait_file,
         audio: input(audio)?,
@@ -140,7 +153,7 @@ fn make(
     };
     let (portrait, audio) = (portrait.to_owned(), audio.to_owned());
     let remarks = said_of_the_face(&order, &faces, wishes);
-    Ok(Draft { id: order.job_id_for(tenant), order, plan, portrait, audio, faces, remarks })
+    Ok(Draft { id: order.job_id_for(tenant), order, plan, portrait, audio, faces, seams, remarks })
 }
 
 /// Settles which face is meant, then takes the same steps that `prepare` takes with the portrait, so that it fails here or not

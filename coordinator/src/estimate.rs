@@ -12,6 +12,8 @@ pub struct Rates {
     pub prepare: Option<f64>,
     /// `segment`.
     pub segment: Option<f64>,
+    /// `bridge`, for one frame of the overlap; as `segment` while none was measured.
+    pub bridge: Option<f64>,
     /// `part`.
     pub part: Option<f64>,
     /// `film`, for one frame of the whole film.
@@ -31,14 +33,21 @@ impl Rates {
             })?;
             (n > 0).then(|| sum / n as f64)
         };
-        Self { prepare: of("prepare"), segment: of("segment"), part: of("part"), film: of("film") }
+        Self {
+            prepare: of("prepare"),
+            segment: of("segment"),
+            bridge: of("bridge"),
+            part: of("part"),
+            film: of("film"),
+        }
     }
 
     /// Seconds that a task of this kind takes in a film of so many frames; nothing when it was never measured.
     pub fn seconds(&self, kind: &TaskKind, film_frames: u64) -> Option<f64> {
         let (rate, frames) = match kind {
             TaskKind::Prepare => (self.prepare, film_frames),
-            TaskKind::Segment { frames, .. } | TaskKind::Bridge { frames, .. } => (self.segment, frames.len()),
+            TaskKind::Segment { frames, .. } => (self.segment, frames.len()),
+            TaskKind::Bridge { frames, .. } => (self.bridge.or(self.segment), frames.len()),
             TaskKind::Part { frames, .. } => (self.part, frames.len()),
             TaskKind::Film => (self.film, film_frames),
         };
@@ -51,6 +60,8 @@ impl Rates {
 pub struct Estimate {
     /// Frames of the film.
     pub frames: u64,
+    /// Chains that are rendered side by side.
+    pub chains: u64,
     /// Tasks by kind, in the order of their first appearance in the plan.
     pub tasks: Vec<(&'static str, u64)>,
     /// Seconds of work in the render lane; nothing when a kind of it was never measured.
@@ -83,13 +94,14 @@ pub fn estimate(plan: &Plan, rates: &Rates) -> Estimate {
         ends.insert(&node.id, end.unwrap_or_default());
         shortest = shortest.zip(end).map(|(longest, end)| longest.max(end));
     }
-    Estimate { frames, tasks, render_seconds: render, stitch_seconds: stitch, shortest_seconds: shortest }
+    let chains = plan.cuts.seams.len() as u64 + 1;
+    Estimate { frames, chains, tasks, render_seconds: render, stitch_seconds: stitch, shortest_seconds: shortest }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::Shape;
+    use shared::{Cuts, Join, Shape};
 
     fn rate(kind: &str, pool: &str, attempts: u64, seconds_per_frame: f64) -> Rate {
         Rate { kind: kind.into(), model: "demo".into(), pool: pool.parse().unwrap(), attempts, seconds_per_frame }
@@ -122,6 +134,20 @@ mod tests {
         close(found.stitch_seconds, 10.0 + 0.1);
         // Everything is rendered in a row, then the last part of 20 frames is encoded and the film joined.
         close(found.shortest_seconds, 1.0 + 200.0 + 2.0 + 0.1);
+    }
+
+    #[test]
+    fn chains_make_more_work_and_a_shorter_path() {
+        let shape = Shape { frames: 100, clip_frames: 10, segment_clips: 2, part_segments: 2 };
+        let plan = Plan::cut(shape, &Cuts::at(vec![50], Join::Bridge, 10)).unwrap();
+        let mut rates = Rates::of(&all("default"), "demo", &Name::house());
+        let one = estimate(&Plan::new(shape).unwrap(), &rates);
+        let found = estimate(&plan, &rates);
+        // 60 frames in one chain, 70 in the other, 20 in the bridge, as slow as segments until one was measured.
+        assert!((found.render_seconds.unwrap() - (1.0 + 2.0 * 150.0)).abs() < 1e-9, "{found:?}");
+        assert!(found.shortest_seconds.unwrap() < one.shortest_seconds.unwrap());
+        rates.bridge = Some(3.0);
+        assert!((estimate(&plan, &rates).render_seconds.unwrap() - (1.0 + 2.0 * 130.0 + 60.0)).abs() < 1e-9);
     }
 
     #[test]

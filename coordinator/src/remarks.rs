@@ -38,6 +38,10 @@ pub(crate) fn remarks(
     }
 }
 
+/// Fields of an order itself that are flags on the command line; the others are fields of its `settings`.
+const OF_THE_ORDER: [&str; 8] =
+    ["model", "fps", "seed", "segment_clips", "continuity", "chain_seconds", "join", "shots"];
+
 /// A sentence for the command line as a client of the API reads it: `--face-expand` is `settings.face_expand` there.
 pub(crate) fn for_the_api(sentence: &str) -> String {
     let mut text = String::with_capacity(sentence.len());
@@ -49,8 +53,11 @@ pub(crate) fn for_the_api(sentence: &str) -> String {
         if flag.is_empty() {
             text += "--";
         } else {
-            text += "settings.";
-            text += &flag.replace('-', "_");
+            let field = flag.replace('-', "_");
+            if !OF_THE_ORDER.contains(&field.as_str()) {
+                text += "settings.";
+            }
+            text += &field;
         }
         rest = behind;
     }
@@ -67,6 +74,7 @@ mod tests {
             for_the_api("give --face x,y or --face-expand, not -- both"),
             "give settings.face x,y or settings.face_expand, not -- both"
         );
+        assert_eq!(for_the_api("leave --shots out, or give --chain-seconds"), "leave shots out, or give chain_seconds");
         assert_eq!(for_the_api("nothing"), "nothing");
     }
     use shared::face::{FaceFinding, KeyPoints};

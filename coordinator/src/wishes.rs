@@ -1,6 +1,11 @@
 //! What somebody who orders a film may choose, and which choices can be met.
 
-use shared::{Error, Fps, Result, job::Settings};
+use shared::{
+    Error, Fps, Result,
+    job::Settings,
+    seams::{Continuity, Cutting},
+    shots::ShotList,
+};
 
 /// The edges a film may have, in pixels.
 const SIZES: std::ops::RangeInclusive<u32> = 64..=4096;
@@ -22,6 +27,10 @@ pub struct Wishes {
     pub segment_clips: u32,
     /// Segments in a part.
     pub part_segments: u32,
+    /// Whether the film is cut into chains, and how.
+    pub cutting: Cutting,
+    /// Where an editor has cut; seams are laid there first of all.
+    pub shots: Option<ShotList>,
     /// What shapes the picture.
     pub settings: Settings,
 }
@@ -32,6 +41,13 @@ impl Wishes {
     /// # Errors
     /// [`Cause::Order`](shared::error::Cause::Order) naming the setting and what it may be.
     pub(crate) fn check(&self) -> Result<()> {
+        self.cutting.check()?;
+        if self.shots.is_some() && self.cutting.continuity == Continuity::Strict {
+            return Err(Error::order(
+                "--shots says where chains may meet, and with --continuity strict there is one chain",
+            )
+            .mend("leave --shots out, or give --continuity anchored or parallel"));
+        }
         let Settings { steps, guidance, head_speed, size, face_expand, .. } = self.settings;
         let Settings { pose_weight, face_weight, lip_weight, .. } = self.settings;
         if let Some(size) = size.filter(|size| !SIZES.contains(size) || size % 2 != 0) {
@@ -70,7 +86,36 @@ mod tests {
     use super::*;
 
     fn check(settings: Settings) -> Result<()> {
-        Wishes { fps: Fps::PAL, seed: 0, segment_clips: 4, part_segments: 2, settings }.check()
+        Wishes { settings, ..wishes() }.check()
+    }
+
+    fn wishes() -> Wishes {
+        Wishes {
+            fps: Fps::PAL,
+            seed: 0,
+            segment_clips: 4,
+            part_segments: 2,
+            cutting: Cutting::default(),
+            shots: None,
+            settings: Settings::default(),
+        }
+    }
+
+    #[test]
+    fn cutting_is_checked_and_shots_without_chains_are_refused() {
+        let shots = Some(ShotList { name: "cut.edl".into(), text: String::new() });
+        let strict = Cutting { continuity: Continuity::Strict, ..Cutting::default() };
+        Wishes { shots: shots.clone(), ..wishes() }.check().unwrap();
+        Wishes { cutting: strict, ..wishes() }.check().unwrap();
+        let long = Cutting { chain_seconds: 3601, ..Cutting::default() };
+        let refused = [
+            (Wishes { shots, cutting: strict, ..wishes() }, "--shots"),
+            (Wishes { cutting: long, ..wishes() }, "--chain-seconds"),
+        ];
+        for (wishes, flag) in refused {
+            let error = wishes.check().unwrap_err();
+            assert!(error.to_string().contains(flag) && error.mending().is_some(), "{error}");
+        }
     }
 
     #[test]

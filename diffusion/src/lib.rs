@@ -13,6 +13,7 @@ mod import;
 mod inspect;
 mod installed;
 mod kernels;
+mod known;
 mod latents;
 mod listen;
 mod measure;

@@ -1,13 +1,36 @@
 //! Guided denoising of one clip.
 
 use candle_core::{Device, Tensor};
-use shared::{Error, Frames, Result, noise, ports::model::Control};
+use shared::{Error, Result, ports::model::Control};
 
 use crate::{
+    known::{ClipNoise, KnownFrames},
     net::unet::{Conditions, Denoiser},
     pack::manifest::{Prediction, Sampler},
     schedule::{Noise, ddim_step, signal_shares, to_velocity, trailing_steps},
 };
+
+/// What the denoising of a clip starts from.
+#[derive(Debug)]
+pub(crate) enum Start<'a> {
+    /// Noise alone, `[f, s, s, c]`.
+    Noise(Vec<f32>),
+    /// Frames of which something is known.
+    Known(&'a KnownFrames),
+}
+
+impl From<Vec<f32>> for Start<'_> {
+    fn from(noise: Vec<f32>) -> Self {
+        Self::Noise(noise)
+    }
+}
+
+impl<'a> Start<'a> {
+    /// What is known, or else noise.
+    pub(crate) fn of(known: Option<&'a KnownFrames>, noise: &ClipNoise) -> Self {
+        known.map_or_else(|| Self::Noise(noise.first()), Self::Known)
+    }
+}
 
 /// How a clip is denoised.
 #[derive(Clone, Debug)]
@@ -37,28 +60,56 @@ impl Sampling {
         }
     }
 
-    /// Denoises latents that start as `noise`; `predict` gives the network's guided output for latents at a diffusion
-    /// step, and `step` is asked before each.
+    /// Denoises the latents of a clip; `predict` gives the network's guided output for latents at a diffusion
+    /// step, and `step` is asked before each call of it.
+    ///
+    /// A step that starts from noise alone is never taken back: nothing would be left of it.
     ///
     /// # Errors
     /// When stopped, or when `predict` fails.
-    pub(crate) fn run(
+    pub(crate) fn run<'a>(
         &self,
-        noise: Vec<f32>,
+        start: impl Into<Start<'a>>,
         step: &mut dyn FnMut(u32) -> Control,
         mut predict: impl FnMut(&[f32], usize) -> candle_core::Result<Vec<f32>>,
     ) -> Result<Vec<f32>> {
-        let mut x = noise;
-        for (index, t) in self.steps.iter().enumerate() {
-            if step(index as u32) == Control::Stop {
-                return Err(Error::stopped());
+        let (steps, mut x, known) = self.begin(start.into());
+        let mut calls = 0;
+        for (index, t) in steps.iter().enumerate() {
+            let (share, next) = (self.shares[*t], steps.get(index + 1).map_or(1.0, |t| self.shares[*t]));
+            let again = known.filter(|_| share > 0.0).map_or(0, KnownFrames::jumps);
+            for time in 0..=again {
+                if let Some(known) = known {
+                    if time > 0 {
+                        known.jump_back(&mut x, next, share, calls);
+                    }
+                    known.hold(&mut x, share);
+                }
+                if step(calls) == Control::Stop {
+                    return Err(Error::stopped());
+                }
+                let mut v = predict(&x, *t).map_err(failed)?;
+                to_velocity(&mut v, &x, share, self.prediction);
+                ddim_step(&mut x, &v, share, next);
+                calls += 1;
             }
-            let mut v = predict(&x, *t).map_err(failed)?;
-            to_velocity(&mut v, &x, self.shares[*t], self.prediction);
-            let next = self.steps.get(index + 1).map_or(1.0, |t| self.shares[*t]);
-            ddim_step(&mut x, &v, self.shares[*t], next);
+        }
+        if let Some(known) = known {
+            known.hold(&mut x, 1.0);
         }
         Ok(x)
+    }
+
+    /// The diffusion steps of a clip, what the first one denoises, and what is held meanwhile.
+    fn begin<'a>(&self, start: Start<'a>) -> (Vec<usize>, Vec<f32>, Option<&'a KnownFrames>) {
+        match start {
+            Start::Noise(noise) => (self.steps.clone(), noise, None),
+            Start::Known(known) => {
+                let steps = known.steps(self.shares.len());
+                let share = steps.first().map_or(1.0, |t| self.shares[*t]);
+                (steps, known.begin(share), Some(known))
+            }
+        }
     }
 
     /// Whether the blind side of guidance counts: at a scale of exactly 1 it has no weight and is not computed.
@@ -83,19 +134,28 @@ impl Sampling {
         &self.shares
     }
 
-    /// Denoises latents `[f, s, s, c]` that start as noise; `step` is asked before each step.
+    /// Denoises latents `[f, s, s, c]`; `step` is asked before each step.
     ///
     /// # Errors
     /// When stopped, or when an operator of the network fails.
-    pub(crate) fn denoise(
+    pub(crate) fn denoise<'a>(
         &self,
         denoiser: &Denoiser,
-        noise: Vec<f32>,
+        start: impl Into<Start<'a>>,
         shape: [usize; 4],
         given: &Conditions,
         step: &mut dyn FnMut(u32) -> Control,
     ) -> Result<Vec<f32>> {
-        self.run(noise, step, |x, t| self.predict(denoiser, x, shape, t, given))
+        self.run(start, step, |x, t| self.predict(denoiser, x, shape, t, given))
+    }
+
+    /// Takes the portrait's latent `[s, s, c]` off every frame, if the network draws changes only: what [`Self::onto_portrait`] undoes.
+    pub(crate) fn off_portrait(&self, latents: &mut [f32], portrait: &[f32]) {
+        if self.relative_scale > 0.0 {
+            for (x, portrait) in latents.iter_mut().zip(portrait.iter().cycle()) {
+                *x = (*x - portrait) / self.relative_scale;
+            }
+        }
     }
 
     /// Adds the portrait's latent `[s, s, c]` to every frame of what was denoised, if the network draws changes only.
@@ -126,27 +186,6 @@ impl Sampling {
         }
         Ok(v)
     }
-}
-
-/// The noise of a clip as `[f, s, s, c]`, each frame a function of the seed, the take and its place in the film.
-pub(crate) fn clip_noise(
-    seed: u64,
-    take: u32,
-    frames: Frames,
-    [c, height, width]: [usize; 3],
-    shared: f64,
-) -> Vec<f32> {
-    let pixels = height * width;
-    let mut frame_noise = vec![0.0; c * pixels];
-    let mut all = Vec::with_capacity(frames.len() as usize * c * pixels);
-    for frame in frames.start..frames.end {
-        noise::mixed(seed, take, frame, shared, &mut frame_noise);
-        // Drawn channel by channel, laid down pixel by pixel.
-        all.extend(
-            (0..pixels).flat_map(|pixel| (0..c).map(move |channel| channel * pixels + pixel)).map(|i| frame_noise[i]),
-        );
-    }
-    all
 }
 
 /// An operator of the network failed: the machine ran out of something, or a pack slipped through its checks.

@@ -75,7 +75,7 @@ pub(crate) fn to_velocity(output: &mut [f32], x: &[f32], a: f64, prediction: Pre
 }
 
 /// Shares of signal and noise in a latent, as factors: `sqrt(a)` and `sqrt(1-a)`.
-fn roots(a: f64) -> (f32, f32) {
+pub(crate) fn roots(a: f64) -> (f32, f32) {
     ((a as f32).sqrt(), (1.0 - a as f32).sqrt())
 }
 
@@ -107,6 +107,7 @@ mod tests {
             noise_shared: 0.9,
             relative_scale: 0.0,
             head_speed: None,
+            bridge: None,
         }
     }
 

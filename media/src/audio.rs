@@ -16,7 +16,10 @@ pub(crate) use resampler::Resampler;
 
 use std::path::Path;
 
-use shared::{Error, Result};
+use ffmpeg_next::{ChannelLayout, frame};
+use shared::{Error, Result, pauses::Pauses};
+
+use crate::pauses::Finder;
 
 /// What a speech track holds, found by decoding all of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,12 +58,38 @@ impl Track {
 /// When the file is missing, empty, of a kind not accepted, without audio, without samples, or
 /// more than half a second shorter than its header promises.
 pub fn measure(path: &Path) -> Result<Track> {
+    decode(path, |_| Ok(()))
+}
+
+/// Measures the track as [`measure`] does, and finds its pauses in the same pass.
+///
+/// # Errors
+/// As [`measure`], and when the track cannot be converted.
+pub fn listen(path: &Path) -> Result<(Track, Pauses)> {
+    let mut resampler = Resampler::new(ChannelLayout::MONO, RATE);
+    let (mut finder, mut ready) = (Finder::new(), resampler.planes());
+    let mut hear = |ready: &mut Vec<Vec<f32>>| {
+        finder.push(&ready[0]);
+        ready[0].clear();
+    };
+    let track = decode(path, |frame| {
+        resampler.push(frame, &mut ready).map_err(|error| reader::inconvertible(path, error))?;
+        hear(&mut ready);
+        Ok(())
+    })?;
+    resampler.finish(&mut ready).map_err(|error| reader::inconvertible(path, error))?;
+    hear(&mut ready);
+    Ok((track, finder.finish()))
+}
+
+fn decode(path: &Path, mut each: impl FnMut(&frame::Audio) -> Result<()>) -> Result<Track> {
     let mut decoder = Decoder::open(path)?;
     let mut samples = 0u64;
     let mut shape = None;
     while let Some(frame) = decoder.next()? {
         samples += frame.samples() as u64;
         shape.get_or_insert((frame.rate(), frame.channels()));
+        each(&frame)?;
     }
     let damaged_packets = decoder.damaged();
     let name = path.display();

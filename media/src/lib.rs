@@ -2,6 +2,7 @@
 //!
 //! * [`portrait`] reads and crops the picture that is to speak.
 //! * [`audio`] measures the speech track and streams it as 16 kHz mono.
+//! * [`pauses`] finds out where nobody speaks.
 //! * [`film`] encodes parts, joins them with the original sound, and decodes films again.
 //! * [`probe`] says what a finished film holds.
 //! * [`canvas`] draws charts.
@@ -18,6 +19,7 @@ pub mod canvas;
 pub mod chart;
 pub mod codecs;
 pub mod film;
+pub mod pauses;
 pub mod portrait;
 pub mod probe;
 

@@ -163,6 +163,39 @@ fn an_mp3_may_be_cut_anywhere() {
 }
 
 #[test]
+fn pauses_are_found_while_the_track_is_measured_and_are_those_of_the_samples_at_16_khz() {
+    let folder = tempfile::tempdir().unwrap();
+    for rate in [16_000, 44_100, 48_000] {
+        let path = folder.path().join("speech.wav");
+        // The tone falls silent from second 4 to 5 and from 9 to 9.5.
+        let silent =
+            |n: u64| [(4.0, 5.0), (9.0, 9.5)].iter().any(|(a, b)| (*a..*b).contains(&(n as f64 / f64::from(rate))));
+        material::wav_of(
+            &path,
+            rate,
+            2,
+            12 * u64::from(rate),
+            |n, channel| {
+                if silent(n) { 0.0 } else { tone(n, rate, channel) }
+            },
+        );
+        let (track, pauses) = audio::listen(&path).unwrap();
+        assert_eq!(track, audio::measure(&path).unwrap());
+        let found: Vec<_> =
+            pauses.pauses.iter().map(|p| (p.start as f64 / 16_000.0, p.end as f64 / 16_000.0)).collect();
+        assert_eq!(found.len(), 2, "{rate} Hz: {found:?}");
+        for ((start, end), (from, to)) in found.into_iter().zip([(4.0, 5.0), (9.0, 9.5)]) {
+            assert!((start - from).abs() < 0.05 && (end - to).abs() < 0.05, "{rate} Hz: {start} to {end}");
+        }
+        let mut finder = media::pauses::Finder::new();
+        finder.push(&read_all(&path));
+        // The reader cuts the filter's tail off, or fills it up with silence, to an exact length.
+        assert_eq!(finder.finish().pauses, pauses.pauses, "{rate} Hz");
+    }
+    assert!(audio::listen(&folder.path().join("none.wav")).is_err());
+}
+
+#[test]
 fn ten_minutes_need_no_more_memory_than_ten_seconds() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("long.wav");

@@ -5,6 +5,7 @@
 //! (`stores`, `media`, `diffusion`) implement the traits in [`ports`]; `coordinator` and `worker`
 //! use them without knowing which implementation they got. The words are those of `docs/glossary.md`.
 
+pub mod bridge;
 pub mod clock;
 pub mod digest;
 pub mod error;
@@ -15,11 +16,14 @@ pub mod log;
 pub mod noise;
 pub mod outage;
 pub mod pace;
+pub mod pauses;
 pub mod picture;
 pub mod plan;
 pub mod ports;
 pub mod quality;
 pub mod route;
+pub mod seams;
+pub mod shots;
 pub mod span;
 pub mod task;
 pub mod tensor;

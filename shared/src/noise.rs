@@ -14,6 +14,16 @@ pub enum Stream {
     /// The part of the noise that all frames of a film share (mixed noise, Ge et al., arXiv 2305.10474,
     /// section 3.2); drawn for frame 0 whatever the frame.
     Film,
+    /// What is added to a frame of a take when a denoising step is taken back for the `round`-th time (`RePaint`, Lugmayr et al.,
+    /// arXiv 2201.09865, section 4.2). Frames below 2^32.
+    Jump {
+        /// The take.
+        take: u32,
+        /// How many steps were taken back before in the clip.
+        round: u32,
+    },
+    /// The part of [`Stream::Jump`] that all frames of a film share.
+    FilmJump(u32),
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -43,16 +53,20 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// # Panics
 /// When `out` holds more than 2^26 numbers, more than the counter has blocks for.
 pub fn normals(seed: u64, stream: Stream, frame: u64, out: &mut [f32]) {
-    let (tag, take, frame) = match stream {
-        Stream::Frame => (0, 0, frame),
-        Stream::Take(take) => (0, take, frame),
-        Stream::Film => (1, 0, 0),
+    let (low, high) = (frame as u32, (frame >> 32) as u32);
+    let (tag, words) = match stream {
+        Stream::Frame => (0, [0, low, high]),
+        Stream::Take(take) => (0, [take, low, high]),
+        Stream::Film => (1, [0, 0, 0]),
+        // No film has 2^32 frames: the word of a frame's high bits is free.
+        Stream::Jump { take, round } => (2, [take, low, round]),
+        Stream::FilmJump(round) => (3, [0, 0, round]),
     };
     // The top byte of the block word holds the stream; 2^24 blocks of four numbers remain for a frame.
     assert!(out.len() <= 4 << 24, "a frame of noise holds at most 2^26 numbers");
     let key = [seed as u32, (seed >> 32) as u32];
     for (block, numbers) in out.chunks_mut(4).enumerate() {
-        let bits = philox([block as u32 | tag << 24, take, frame as u32, (frame >> 32) as u32], key);
+        let bits = philox([block as u32 | tag << 24, words[0], words[1], words[2]], key);
         let pairs = [box_muller(bits[0], bits[1]), box_muller(bits[2], bits[3])];
         for (number, value) in numbers.iter_mut().zip(pairs.as_flattened()) {
             *number = *value;
@@ -71,12 +85,22 @@ fn box_muller(a: u32, b: u32) -> [f32; 2] {
 /// The noise of one frame where a share `shared` (0 to 1) of its variance is common to the whole film:
 /// `sqrt(shared) * film + sqrt(1 - shared) * own`, again standard normal. Another `take` has another own share.
 pub fn mixed(seed: u64, take: u32, frame: u64, shared: f64, out: &mut [f32]) {
-    normals(seed, Stream::Take(take), frame, out);
+    of_two(seed, [Stream::Take(take), Stream::Film], frame, shared, out);
+}
+
+/// As [`mixed`], for the `round`-th step that is taken back: independent of the noise that the clip starts from, with the same share
+/// in common.
+pub fn mixed_jump(seed: u64, take: u32, round: u32, frame: u64, shared: f64, out: &mut [f32]) {
+    of_two(seed, [Stream::Jump { take, round }, Stream::FilmJump(round)], frame, shared, out);
+}
+
+fn of_two(seed: u64, [own, common]: [Stream; 2], frame: u64, shared: f64, out: &mut [f32]) {
+    normals(seed, own, frame, out);
     if shared <= 0.0 {
         return;
     }
     let mut film = vec![0.0; out.len()];
-    normals(seed, Stream::Film, frame, &mut film);
+    normals(seed, common, frame, &mut film);
     let (common, own) = (libm::sqrt(shared) as f32, libm::sqrt(1.0 - shared) as f32);
     for (number, film) in out.iter_mut().zip(&film) {
         *number = common * film + own * *number;
@@ -125,6 +149,12 @@ mod tests {
         assert_eq!(draw(1, Stream::Frame, 4, 64), draw(1, Stream::Take(0), 4, 64));
         assert_ne!(draw(1, Stream::Frame, 4, 64), draw(1, Stream::Take(1), 4, 64));
         assert_eq!(draw(1, Stream::Film, 0, 64), draw(1, Stream::Film, 9, 64));
+        let jump = |take, round, frame| draw(1, Stream::Jump { take, round }, frame, 64);
+        let all = [jump(0, 0, 4), jump(1, 0, 4), jump(0, 1, 4), jump(0, 0, 5), draw(1, Stream::FilmJump(0), 0, 64)];
+        for (place, noise) in all.iter().enumerate() {
+            assert!(!all[..place].contains(noise) && *noise != draw(1, Stream::Frame, 4, 64), "{place}");
+        }
+        assert_eq!(draw(1, Stream::FilmJump(2), 0, 64), draw(1, Stream::FilmJump(2), 9, 64));
     }
 
     #[test]
@@ -135,9 +165,16 @@ mod tests {
             out
         };
         let (a, b) = (frame(0), frame(1));
+        let jump = |n| {
+            let mut out = vec![0.0; 50_000];
+            mixed_jump(11, 0, 3, n, 0.75, &mut out);
+            out
+        };
         let dot = |x: &[f32], y: &[f32]| x.iter().zip(y).map(|(x, y)| f64::from(x * y)).sum::<f64>() / x.len() as f64;
         assert!((dot(&a, &a) - 1.0).abs() < 0.03);
         assert!((dot(&a, &b) - 0.75).abs() < 0.03);
+        assert!((dot(&jump(0), &jump(1)) - 0.75).abs() < 0.03);
+        assert!(dot(&a, &jump(0)).abs() < 0.03, "of its own");
     }
 
     #[test]

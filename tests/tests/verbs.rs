@@ -22,6 +22,37 @@ fn plan_says_what_a_render_does() {
 }
 
 #[test]
+fn plan_tells_chains_and_seams_and_why_they_lie_there() {
+    let house = house(20.0);
+    let line = |at: &str, to: &str| format!("001 AX V C 00:00:00:00 00:00:10:00 01:00:{at} 01:00:{to}\n");
+    std::fs::write(house.path("cut.edl"), [line("00:00", "09:12"), line("09:12", "20:00")].concat()).unwrap();
+    let args = [
+        "plan",
+        "tone.wav",
+        "--model",
+        "test-pattern",
+        "--continuity",
+        "anchored",
+        "--chain-seconds",
+        "10",
+        "--shots",
+        "cut.edl",
+    ];
+    let plan = house.json(&[&args[..], &["--json"]].concat());
+    let seam = &plan["seams"][0];
+    assert_eq!((&seam["frame"], &seam["why"], &seam["wanted"]), (&237.into(), &"shot".into(), &250.into()));
+    assert_eq!((&seam["timecode"], &plan["plan"]["cuts"]["join"]), (&"00:00:09:12".into(), &"bridge".into()));
+    assert_eq!((&plan["chains"][0]["owned"]["end"], &plan["chains"][1]["owned"]["start"]), (&237.into(), &237.into()));
+    let text = String::from_utf8_lossy(&house.run(&args).stdout).into_owned();
+    let told = "00:00:09:12 where a shot begins, wanted at 00:00:10:00, bridge over";
+    assert!(text.contains("2 chains side by side") && text.contains(told), "{text}");
+    let refused =
+        house.run(&["plan", "tone.wav", "--model", "test-pattern", "--continuity", "strict", "--shots", "cut.edl"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("--shots") && said.contains("--continuity"), "{said}");
+}
+
+#[test]
 fn the_demo_model_is_whole_and_makes_a_film() {
     let house = house(0.5);
     let pack = &house.json(&["model", "inspect", "demo", "--json"])["pack"];

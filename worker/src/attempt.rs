@@ -185,8 +185,8 @@ impl Attempt<'_> {
 async fn make(work: &Work<'_>) -> Result<()> {
     match work.lease.node.kind {
         TaskKind::Prepare => prepare::make(work).await,
-        TaskKind::Segment { index, frames, .. } => segment::make(work, index, frames).await,
-        TaskKind::Bridge { seam, frames } => bridge::make(seam, frames),
+        TaskKind::Segment { frames, .. } => segment::make(work, frames).await,
+        TaskKind::Bridge { seam, frames } => bridge::make(work, seam, frames).await,
         TaskKind::Part { frames, .. } => part::make(work, frames).await,
         TaskKind::Film => film::make(work).await,
     }

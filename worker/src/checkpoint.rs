@@ -1,4 +1,4 @@
-//! Clips kept while their segment is being rendered, so that another attempt goes on after the last of them.
+//! Clips kept while their segment or bridge is being rendered, so that another attempt goes on after the last of them.
 
 use std::collections::BTreeMap;
 
@@ -34,31 +34,36 @@ impl Clips {
     }
 }
 
-/// Keeps a clip, and what was measured of it.
-pub(crate) async fn keep(work: &Work<'_>, first: u64, made: &Made) -> Result<()> {
+/// Keeps a clip, and what was measured of it; `run` tells runs of clips over the same frames from one another.
+pub(crate) async fn keep(work: &Work<'_>, run: &str, first: u64, made: &Made) -> Result<()> {
     let mut bundle = LatentRun { first, latents: made.latents.clone() }.to_bundle();
     bundle.notes.insert(QUALITY.into(), json(&made.quality)?);
-    work.keep(&name(first), &bundle.to_bytes(Precision::Half)?).await
+    work.keep(&name(run, first), &bundle.to_bytes(Precision::Half)?).await
 }
 
-/// The clips at the beginning of a segment that earlier attempts kept, without a gap.
+/// The clips at the beginning of a run that earlier attempts kept, without a gap.
 ///
 /// Any attempt's clip will do: where and when a clip is rendered does not change it.
-pub(crate) async fn resume(work: &Work<'_>, clips: impl Iterator<Item = Frames>, whole: &[usize]) -> Result<Clips> {
+pub(crate) async fn resume(
+    work: &Work<'_>,
+    run: &str,
+    clips: impl Iterator<Item = Frames>,
+    whole: &[usize],
+) -> Result<Clips> {
     let mut found = Clips::default();
     if work.lease.attempt == 1 {
         return Ok(found);
     }
     let kept: BTreeMap<String, BlobKey> = work.kept_so_far().await?.into_iter().filter_map(named).collect();
     for frames in clips {
-        let Some(key) = kept.get(&name(frames.start)) else { break };
-        let run = work.read_blob(key).await.and_then(|bundle| {
+        let Some(key) = kept.get(&name(run, frames.start)) else { break };
+        let clip = work.read_blob(key).await.and_then(|bundle| {
             let quality = measured(&bundle);
             Ok((LatentRun::from_bundle(bundle)?, quality))
         });
-        match run {
-            Ok((run, quality)) if run.first == frames.start && run.latents.shape() == whole => {
-                found.push(frames, Made { latents: run.latents, quality });
+        match clip {
+            Ok((clip, quality)) if clip.first == frames.start && clip.latents.shape() == whole => {
+                found.push(frames, Made { latents: clip.latents, quality });
             }
             Ok(_) => {
                 tracing::warn!(%key, "a clip of another shape was kept; it is rendered again");
@@ -79,8 +84,8 @@ fn measured(bundle: &Bundle) -> ClipQuality {
     bundle.notes.get(QUALITY).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
-fn name(first: u64) -> String {
-    format!("{CLIPS}clip-{first:08}.safetensors")
+fn name(run: &str, first: u64) -> String {
+    format!("{CLIPS}{run}-{first:08}.safetensors")
 }
 
 /// A key with the name that the blob has below its attempt's directory.

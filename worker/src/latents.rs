@@ -1,8 +1,14 @@
 //! Latents on their way through the blob store: a run of frames as one safetensors object.
 
-use shared::{Bundle, Error, Frames, Result, Tensor, tensor::Precision};
+use shared::{
+    Bundle, Error, Frames, Result, TaskId, Tensor,
+    plan::{Origin, Source},
+    tensor::Precision,
+};
 
-/// Name of the blob that a segment leaves for the parts.
+use crate::work::Work;
+
+/// Name of the blob that a segment or a bridge leaves for the parts.
 pub(crate) use shared::ports::blobs::LATENTS;
 
 /// Name of the blob that a segment leaves for the next one: its motion frames.
@@ -10,6 +16,23 @@ pub(crate) const HANDOFF: &str = "handoff.safetensors";
 
 const TENSOR: &str = "latents";
 const FIRST: &str = "first";
+
+/// Reads what `source` names: the latents of its frames, and of no others.
+///
+/// # Errors
+/// When a blob cannot be read, or lacks one of the frames.
+pub(crate) async fn read(work: &Work<'_>, source: &Source) -> Result<LatentRun> {
+    let (bundle, whose) = match &source.origin {
+        Origin::Task(kind) => (work.read(&TaskId::of(kind), LATENTS).await?, TaskId::of(kind).to_string()),
+        Origin::Kept(kept) => (work.read_blob(&kept.blob).await?, kept.blob.to_string()),
+    };
+    let run = LatentRun::from_bundle(bundle)?.only(source.frames)?;
+    if run.frames() != source.frames {
+        let (wanted, found) = (source.frames, run.frames());
+        return Err(Error::world(format!("{whose} holds latents of frames {found} where {wanted} are needed")));
+    }
+    Ok(run)
+}
 
 /// Latents of a run of frames, one row a frame.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,17 +4,17 @@ use std::path::PathBuf;
 
 use media::film::{PartSpec, PartWriter, Preset};
 use shared::{
-    Error, Frames, Order, Result,
+    Error, Frames, Layout, Order, Result,
     ports::{Renderer, blobs::PART},
     quality::{Inspector, Quality},
 };
 use tokio::sync::mpsc;
 
 use crate::{
-    latents::{LATENTS, LatentRun},
+    latents::{self, LatentRun},
     quality::{self, Basis},
     stop::Stop,
-    work::{Work, off_the_runtime, prepare},
+    work::{Work, off_the_runtime},
 };
 
 /// Frames decoded at a time: few, since pictures are large and latents are small.
@@ -53,11 +53,10 @@ fn spec(order: &Order, image_size: u32) -> PartSpec {
     PartSpec { preset: Preset::Veryfast, ..PartSpec::new(edge, edge, order.fps) }
 }
 
-/// Reads the part's segments one after the other; one waits while another is encoded.
+/// Reads the latents of the part's segments and bridges one after the other; one waits while another is encoded.
 async fn send_latents(work: &Work<'_>, frames: Frames, send: mpsc::Sender<LatentRun>) -> Result<()> {
-    for segment in work.lease.node.needs.iter().filter(|need| **need != prepare()) {
-        let run = LatentRun::from_bundle(work.read(segment, LATENTS).await?)?;
-        if send.send(run.only(frames)?).await.is_err() {
+    for source in Layout::of(&work.lease.order)?.sources(frames) {
+        if send.send(latents::read(work, &source).await?).await.is_err() {
             // The encoder ended early and says why.
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use shared::{
-    Bundle, Fps, Order, Result, Shape, Tensor,
+    Bundle, Layout, Order, Result,
     ports::{Model, Renderer},
     quality::{Reference, SpeechMeter},
     tensor::Precision,
@@ -11,7 +11,7 @@ use shared::{
 use tokio::sync::mpsc;
 
 use crate::{
-    features::{self, Cutter},
+    features::{self, Cut, Cutter},
     input::{self, AUDIO, PORTRAIT},
     quality::{self, BASIS, Basis},
     sound,
@@ -22,7 +22,7 @@ use crate::{
 /// Name of the blob with everything of the model that is the same for all clips.
 pub(crate) const PREPARED: &str = "prepared.safetensors";
 
-/// Prepares the portrait, then the audio features of every segment and the sound of every part.
+/// Prepares the portrait, then the audio features of every task that renders and the sound of every part.
 pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     let order = &work.lease.order;
     let portrait = input::fetch(work, PORTRAIT, &order.portrait).await?;
@@ -64,16 +64,16 @@ fn prepared(portrait: &Path, order: &Order, model: &dyn Model) -> Result<Prepare
     Ok(Prepared { bundle, reference, renderer })
 }
 
-/// Encodes on a thread of its own and keeps each segment's features as they come; one waits at most. How loud each frame is comes back.
+/// Encodes on a thread of its own and keeps each task's features as they come; one waits at most. How loud each frame is comes back.
 async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<Vec<f32>> {
     let (send, mut receive) = mpsc::channel(1);
     let (model, stop) = (work.model().await?, work.stop.clone());
-    let Order { fps, shape, .. } = work.lease.order;
-    let encoding = off_the_runtime(move || encode(&audio, fps, shape, model.as_ref(), &stop, &send));
+    let order = work.lease.order.clone();
+    let encoding = off_the_runtime(move || encode(&audio, &order, model.as_ref(), &stop, &send));
     // The receiver moves in, so that the encoder does not wait for it when keeping fails.
     let keeping = async move {
-        while let Some((index, features)) = receive.recv().await {
-            work.keep(&features::name(index), &features::to_bytes(features)?).await?;
+        while let Some((task, features)) = receive.recv().await {
+            work.keep(&features::name(&task), &features::to_bytes(features)?).await?;
         }
         Ok(())
     };
@@ -82,17 +82,10 @@ async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<Vec<f32>> {
 }
 
 /// Track to features, in pieces.
-fn encode(
-    audio: &Path,
-    fps: Fps,
-    shape: Shape,
-    model: &dyn Model,
-    stop: &Stop,
-    send: &mpsc::Sender<(u32, Tensor)>,
-) -> Result<Vec<f32>> {
-    let mut meter = SpeechMeter::new(fps);
-    let mut cutter = Cutter::new(shape, &model.shape());
-    let mut encoder = model.audio_encoder(fps);
+fn encode(audio: &Path, order: &Order, model: &dyn Model, stop: &Stop, send: &mpsc::Sender<Cut>) -> Result<Vec<f32>> {
+    let mut meter = SpeechMeter::new(order.fps);
+    let mut cutter = Cutter::new(&Layout::of(order)?, &model.shape());
+    let mut encoder = model.audio_encoder(order.fps);
     if encoder.needs_survey() {
         let mut reader = media::audio::Reader::open(audio)?;
         while let Some(samples) = reader.next()? {
@@ -106,12 +99,12 @@ fn encode(
         meter.push(&samples);
         pass_on(cutter.push(&encoder.push(&samples)?)?, send)?;
     }
-    pass_on(cutter.push(&encoder.finish(shape.frames)?)?, send)?;
+    pass_on(cutter.push(&encoder.finish(order.shape.frames)?)?, send)?;
     cutter.finish()?;
-    Ok(meter.finish(shape.frames))
+    Ok(meter.finish(order.shape.frames))
 }
 
 /// Who receives is gone only when keeping failed, and that failure is the one to tell of.
-fn pass_on(segments: Vec<(u32, Tensor)>, send: &mpsc::Sender<(u32, Tensor)>) -> Result<()> {
-    segments.into_iter().try_for_each(|segment| send.blocking_send(segment)).map_err(|_| shared::Error::stopped())
+fn pass_on(cuts: Vec<Cut>, send: &mpsc::Sender<Cut>) -> Result<()> {
+    cuts.into_iter().try_for_each(|cut| send.blocking_send(cut)).map_err(|_| shared::Error::stopped())
 }

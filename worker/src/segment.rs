@@ -1,7 +1,7 @@
 //! `segment`: renders its clips one after the other, each from the motion frames of the one before.
 
 use shared::{
-    Error, Frames, Result, TaskId, Tensor,
+    Error, Frames, Layout, Result, TaskId, Tensor,
     ports::{ClipInput, ModelShape},
 };
 
@@ -14,12 +14,16 @@ use crate::{
     work::{Work, prepare},
 };
 
-/// Renders segment `index`, which covers `frames`.
-pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<()> {
-    let model = work.model().await?.shape();
-    let bundle = work.read(&prepare(), &features::name(index)).await?;
-    let segment = Segment { frames, features: features::from_bundle(&bundle)?, model: &model };
-    let mut clips = checkpoint::resume(work, segment.clips(), &segment.whole()).await?;
+/// The run of clips of a segment.
+const RUN: &str = "clip";
+
+/// Renders the segment that covers `frames`.
+pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
+    let (model, task) = (work.model().await?.shape(), &work.lease.node);
+    let bundle = work.read(&prepare(), &features::name(&task.id)).await?;
+    let counted = Layout::of(&work.lease.order)?.counted(&task.kind);
+    let segment = Segment { frames, counted, features: features::from_bundle(&bundle)?, model: &model };
+    let mut clips = checkpoint::resume(work, RUN, segment.clips(), &whole(&model)).await?;
     let kept = clips.latents.len();
     if kept > 0 {
         tracing::info!(clips = kept, "goes on after the clips that an earlier attempt kept");
@@ -35,9 +39,9 @@ pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<
             Some(renderer) => renderer,
             None => work.renderer().await?,
         };
-        let (used, made) = gate.render(idle, &input, |latents| segment.check(clip, latents)).await?;
+        let (used, made) = gate.render(idle, &input, |latents| check(clip, latents, &model)).await?;
         renderer = Some(used);
-        checkpoint::keep(work, clip.start, &made).await?;
+        checkpoint::keep(work, RUN, clip.start, &made).await?;
         clips.push(clip, made);
         work.progress(segment.done(place + 1)).await?;
     }
@@ -45,7 +49,7 @@ pub(crate) async fn make(work: &Work<'_>, index: u32, frames: Frames) -> Result<
         work.put_back(renderer);
     }
     let Clips { latents: clips, measured } = clips;
-    let last = clips.last().ok_or_else(|| Error::order(format!("segment {index} covers no frames")))?;
+    let last = clips.last().ok_or_else(|| Error::order(format!("{} covers no frames", task.id)))?;
     let handoff = LatentRun { first: segment.end() - u64::from(model.motion_frames), latents: segment.motion(last)? };
     let latents = LatentRun { first: frames.start, latents: Tensor::join(&clips)?.slice(0, frames.len() as usize)? };
     work.keep(LATENTS, &latents.to_bytes()?).await?;
@@ -65,13 +69,15 @@ async fn handed_over(work: &Work<'_>) -> Result<Option<Tensor>> {
 /// A segment's arithmetic.
 struct Segment<'a> {
     frames: Frames,
+    /// Those that count for the film.
+    counted: Frames,
     /// Rows for all clips and the margins on either side.
     features: &'a Tensor,
     model: &'a ModelShape,
 }
 
 impl Segment<'_> {
-    /// Whole clips; the last may reach beyond the segment, where that is the film's last.
+    /// Whole clips; the last may reach beyond the segment, where that is the last of its chain.
     fn clips(&self) -> impl Iterator<Item = Frames> + use<> {
         let clip = u64::from(self.model.clip_frames);
         self.frames.pieces(clip).map(move |piece| Frames::new(piece.start, piece.start + clip))
@@ -82,15 +88,11 @@ impl Segment<'_> {
         self.clips().last().map_or(self.frames.end, |clip| clip.end)
     }
 
-    /// The shape of a clip's latents.
-    fn whole(&self) -> [usize; 4] {
-        let [channels, height, width] = self.model.latent;
-        [self.model.clip_frames as usize, channels, height, width]
-    }
-
-    /// Frames of the segment that `clips` clips cover.
+    /// Frames that `clips` clips cover and that count for the film: overlaps count in the chain that owns them.
     fn done(&self, clips: usize) -> u64 {
-        (clips as u64 * u64::from(self.model.clip_frames)).min(self.frames.len())
+        let start = self.frames.start;
+        let covered = Frames::new(start, start + clips as u64 * u64::from(self.model.clip_frames));
+        covered.meet(self.frames).meet(self.counted).len()
     }
 
     fn features_of(&self, place: usize) -> Result<Tensor> {
@@ -102,19 +104,26 @@ impl Segment<'_> {
     fn motion(&self, before: &Tensor) -> Result<Tensor> {
         before.slice(before.rows().saturating_sub(self.model.motion_frames as usize), before.rows())
     }
+}
 
-    fn check(&self, clip: Frames, latents: &Tensor) -> Result<()> {
-        if latents.shape() != self.whole() {
-            return Err(Error::world(format!("the clip of frames {clip} came out in shape {:?}", latents.shape())));
-        }
-        match latents.first_bad_row() {
-            None => Ok(()),
-            Some(row) => {
-                let frame = clip.start + row as u64;
-                Err(Error::world(format!("the clip of frames {clip} is broken: frame {frame} is not a number"))
-                    .mend("try another seed or fewer extremes in the settings")
-                    .at_most(2))
-            }
+/// The shape of a clip's latents.
+pub(crate) fn whole(model: &ModelShape) -> [usize; 4] {
+    let [channels, height, width] = model.latent;
+    [model.clip_frames as usize, channels, height, width]
+}
+
+/// Lets the latents of a clip pass that can be used.
+pub(crate) fn check(clip: Frames, latents: &Tensor, model: &ModelShape) -> Result<()> {
+    if latents.shape() != whole(model) {
+        return Err(Error::world(format!("the clip of frames {clip} came out in shape {:?}", latents.shape())));
+    }
+    match latents.first_bad_row() {
+        None => Ok(()),
+        Some(row) => {
+            let frame = clip.start + row as u64;
+            Err(Error::world(format!("the clip of frames {clip} is broken: frame {frame} is not a number"))
+                .mend("try another seed or fewer extremes in the settings")
+                .at_most(2))
         }
     }
 }

@@ -6,6 +6,7 @@ use clap::{Args, ValueHint};
 use shared::{FaceBox, Fps, Name, Priority, plan::Preview, span::Span};
 
 use super::{
+    chains::ChainArgs,
     numbers::{face_expand, film_size, parse, scale},
     render::{Gates, Handoff, Reading},
 };
@@ -105,6 +106,9 @@ pub(crate) struct LookArgs {
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
+    /// How it is cut into chains.
+    #[command(flatten)]
+    pub(crate) chains: ChainArgs,
 }
 
 /// Under which conditions a job is worked on; nothing here changes the picture.
@@ -161,7 +165,9 @@ Examples:
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
 guidance, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face, mask_face, mask_lip, face_expand, size,
-gates, priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents, keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is submitted.
+gates, continuity, chain_seconds, join, shots, priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents,
+keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is
+submitted.
 
 A batch that was interrupted goes on when the same command is given again: finished films stay, running jobs are followed, failed
 ones are tried again. Exit code 1 when any row failed.")]

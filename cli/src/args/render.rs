@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::{Args, ValueHint};
 use shared::{FaceBox, Fps, plan::Preview};
 
-use super::numbers::{face_expand, film_size, parse, scale};
+use super::{
+    chains::ChainArgs,
+    numbers::{face_expand, film_size, parse, scale},
+};
 
 /// Arguments of `render`.
 #[derive(Debug, Args)]
@@ -93,7 +96,9 @@ pub(crate) struct RenderArgs {
 
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  emofarm plan speech.wav --fps 29.97 --json")]
+#[command(
+    after_help = "Examples:\n  emofarm plan speech.wav --fps 29.97 --json\n  emofarm plan hour.flac --continuity anchored --shots reel.edl"
+)]
 pub(crate) struct PlanArgs {
     /// The speech track: any audio or video file.
     #[arg(value_hint = ValueHint::FilePath)]
@@ -118,6 +123,9 @@ pub(crate) struct ShapeArgs {
     /// Where work in progress is kept [setting: `data_dir`].
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) data_dir: Option<PathBuf>,
+    /// How it is cut into chains.
+    #[command(flatten)]
+    pub(crate) chains: ChainArgs,
 }
 
 /// Which reference features each frame reads; on the wire by the same words.

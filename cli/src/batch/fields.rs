@@ -1,12 +1,13 @@
 //! From the cells of a row to what `submit` is told by flags: the same words, the same limits.
 
-use std::str::FromStr;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::ValueEnum;
 use shared::{Error, Result};
 
 use super::table::Cells;
 use crate::args::{
+    chains::ChainArgs,
     numbers::{face_expand, film_size, scale},
     orders::{CONSENTS, LookArgs, TermsArgs},
 };
@@ -51,6 +52,12 @@ impl Fields {
             lip_weight: self.read("lip_weight", scale)?,
             gates: self.read("gates", choice)?,
             size: self.read("size", film_size)?,
+            chains: ChainArgs {
+                continuity: self.parse("continuity")?,
+                chain_seconds: self.within("chain_seconds", 1..=3600)?,
+                join: self.parse("join")?,
+                shots: self.0.remove("shots").map(PathBuf::from),
+            },
         })
     }
 
@@ -141,6 +148,7 @@ fn choice<T: ValueEnum>(text: &str) -> std::result::Result<T, String> {
 mod tests {
     use super::*;
     use crate::args::render::{Gates, Handoff, Reading};
+    use shared::{Join, seams::Continuity};
 
     fn fields(cells: &[(&str, &str)]) -> Fields {
         Fields::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), (*cell).to_owned())).collect())
@@ -160,6 +168,10 @@ mod tests {
             ("face_weight", "2"),
             ("lip_weight", "0"),
             ("gates", "off"),
+            ("continuity", "anchored"),
+            ("chain_seconds", "20"),
+            ("join", "blend"),
+            ("shots", "reel.edl"),
             ("priority", "urgent"),
             ("label.show", "orbit"),
             ("consent", "recorded"),
@@ -171,6 +183,8 @@ mod tests {
         assert_eq!(look.gates, Some(Gates::Off));
         assert_eq!((look.reference, look.handoff), (Some(Reading::Corrected), Some(Handoff::Latents)));
         assert_eq!([look.pose_weight, look.face_weight, look.lip_weight], [Some(0.5), Some(2.0), Some(0.0)]);
+        assert_eq!((look.chains.continuity, look.chains.chain_seconds), (Some(Continuity::Anchored), Some(20)));
+        assert_eq!((look.chains.join, look.chains.shots), (Some(Join::Blend), Some("reel.edl".into())));
         assert_eq!((terms.priority.unwrap().number(), terms.labels.len()), (100, 2));
     }
 
@@ -185,6 +199,9 @@ mod tests {
             ("size", "513"),
             ("reference", "plain"),
             ("lip_weight", "-1"),
+            ("continuity", "soft"),
+            ("chain_seconds", "0"),
+            ("join", "glue"),
         ];
         for (name, cell) in wrong {
             let error = fields(&[(name, cell)]).look().unwrap_err();

@@ -42,9 +42,11 @@ impl Row {
         let portrait = Input::typed(&fields.need("portrait")?, base)?;
         let audio = Input::typed(&fields.need("audio")?, base)?;
         let output = base.join(fields.need("output")?);
-        let (look, terms) = (fields.look()?, fields.terms(&args.labels)?);
+        let (mut look, terms) = (fields.look()?, fields.terms(&args.labels)?);
         fields.end()?;
-        let inputs: Vec<&Path> = [&portrait, &audio].into_iter().filter_map(Input::file).collect();
+        look.chains.shots = look.chains.shots.map(|path| base.join(path));
+        let inputs: Vec<&Path> =
+            [&portrait, &audio].into_iter().filter_map(Input::file).chain(look.chains.shots.as_deref()).collect();
         // Whether something is at the film's place is looked at when it is known whether an earlier run put it there.
         Delivery::check(&output, true, &inputs)?;
         let order = OrderBody::new(&look, &terms, secret)?;
@@ -134,6 +136,21 @@ mod tests {
         let twice = twins(&[first.clone(), row(dir.path(), 3, &good).unwrap()]);
         assert_eq!(twice.len(), 1, "{twice:?}");
         assert!(twice[0].contains("rows 2 and 3"), "{twice:?}");
+    }
+
+    #[test]
+    fn a_shot_list_is_part_of_the_row_and_its_path_relative_to_the_table() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["a.png", "a.wav", "a.edl"] {
+            std::fs::write(dir.path().join(name), name).unwrap();
+        }
+        let cells = [("portrait", "a.png"), ("audio", "a.wav"), ("output", "a.mp4"), ("shots", "a.edl")];
+        let before = row(dir.path(), 2, &cells).unwrap();
+        assert_eq!(before.order.json().unwrap()["shots"], "a.edl");
+        std::fs::write(dir.path().join("a.edl"), "another").unwrap();
+        assert_ne!(row(dir.path(), 2, &cells).unwrap().mark("farm").unwrap(), before.mark("farm").unwrap());
+        std::fs::remove_file(dir.path().join("a.edl")).unwrap();
+        assert!(row(dir.path(), 2, &cells).unwrap_err().to_string().contains("a.edl"));
     }
 
     #[test]

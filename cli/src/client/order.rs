@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 use shared::{
-    Error, FaceBox, Fps, Name, Priority, Result,
+    Error, FaceBox, Fps, Join, Name, Priority, Result,
     plan::Preview,
+    seams::Continuity,
     span::Span,
     terms::{Consent, ConsentKind, Webhook},
 };
@@ -32,6 +33,14 @@ pub(crate) struct OrderBody {
     seed: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     segment_clips: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    continuity: Option<Continuity>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    chain_seconds: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    join: Option<Join>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shots: Option<String>,
     #[serde(skip_serializing_if = "Look::is_empty")]
     settings: Look,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -110,7 +119,7 @@ impl OrderBody {
     /// The order that was typed.
     ///
     /// # Errors
-    /// When a webhook has no key.
+    /// When a webhook has no key, or the shot list cannot be read.
     pub(crate) fn new(look: &LookArgs, terms: &TermsArgs, webhook_secret: Option<&str>) -> Result<Self> {
         let look = look.clone();
         let terms = terms.clone();
@@ -137,6 +146,10 @@ impl OrderBody {
             fps: look.fps,
             seed: look.seed,
             segment_clips: look.segment_clips,
+            continuity: look.chains.continuity,
+            chain_seconds: look.chains.chain_seconds,
+            join: look.chains.join,
+            shots: look.chains.shot_list()?.map(|list| list.text),
             settings,
             priority: terms.priority,
             pool: terms.pool,
@@ -187,7 +200,7 @@ const KINDS: &str = "give recorded, dubbing_agreement, public_domain or syntheti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::orders::CONSENTS;
+    use crate::args::{chains::ChainArgs, orders::CONSENTS};
 
     #[test]
     fn only_what_was_given_is_sent() {
@@ -221,6 +234,25 @@ mod tests {
             "gates": "off"
         });
         assert_eq!(order["settings"], settings);
+    }
+
+    #[test]
+    fn chains_are_sent_by_the_words_of_the_api_and_shots_as_text() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cut.edl");
+        std::fs::write(&path, "TITLE: CUT\n").unwrap();
+        let chains = ChainArgs {
+            continuity: Some(Continuity::Anchored),
+            chain_seconds: Some(20),
+            join: Some(Join::Blend),
+            shots: Some(path),
+        };
+        let look = LookArgs { chains, ..LookArgs::default() };
+        let order = OrderBody::new(&look, &TermsArgs::default(), None).unwrap().json().unwrap();
+        let expected = serde_json::json!({
+            "continuity": "anchored", "chain_seconds": 20, "join": "blend", "shots": "TITLE: CUT\n"
+        });
+        assert_eq!(order, expected);
     }
 
     #[test]

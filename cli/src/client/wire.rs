@@ -155,6 +155,8 @@ pub(crate) struct Reason {
 pub(crate) struct Estimate {
     /// Frames of the film.
     pub(crate) frames: u64,
+    /// Chains that are rendered side by side.
+    pub(crate) chains: u64,
     /// Tasks by kind.
     pub(crate) tasks: BTreeMap<String, u64>,
     /// Seconds of rendering on one worker.

@@ -1,4 +1,4 @@
-//! Live bars of a job: one for each chain, one for the parts; lines where no terminal is watching.
+//! Live bars of a job: one for each chain, or one for all of many, one for the bridges, one for the parts; lines where no terminal is watching.
 
 use std::{
     collections::BTreeMap,
@@ -32,8 +32,13 @@ struct State {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Row {
     Chain(u32),
+    Chains,
+    Bridges,
     Parts,
 }
+
+/// Chains that have a bar each; more share one, so that a long film does not fill the screen.
+const MOST_CHAINS: u32 = 8;
 
 /// Frames done and to do of one row.
 type Share = (u64, u64);
@@ -131,12 +136,15 @@ impl Bars {
     }
 }
 
-/// Frames done and to do of every chain, and of the parts.
+/// Frames done and to do of every chain, of the bridges, and of the parts.
 fn shares(tasks: &[wire::Task]) -> BTreeMap<Row, Share> {
     let mut shares = BTreeMap::new();
+    let many = tasks.iter().filter_map(|task| task.chain).any(|chain| chain >= MOST_CHAINS);
     for task in tasks {
         let row = match (task.kind.as_str(), task.chain) {
+            ("segment", _) if many => Row::Chains,
             ("segment", chain) => Row::Chain(chain.unwrap_or(0)),
+            ("bridge", _) => Row::Bridges,
             ("part", _) => Row::Parts,
             _ => continue,
         };
@@ -151,6 +159,8 @@ fn shares(tasks: &[wire::Task]) -> BTreeMap<Row, Share> {
 fn title(row: Row) -> String {
     match row {
         Row::Chain(chain) => format!("chain {chain}"),
+        Row::Chains => "chains".into(),
+        Row::Bridges => "bridges".into(),
         Row::Parts => "parts".into(),
     }
 }
@@ -174,14 +184,19 @@ mod tests {
             state: state.into(),
             frames_done,
         };
-        let tasks = [
+        let mut tasks = vec![
             wire::Task { kind: "prepare".into(), ..wire::Task::default() },
             task("segment", Some(0), 0, "done", 0),
             task("segment", Some(0), 48, "leased", 12),
             task("segment", Some(1), 96, "waiting", 0),
+            task("bridge", None, 72, "done", 0),
             task("part", None, 0, "leased", 99),
         ];
-        let shares: Vec<_> = shares(&tasks).into_iter().collect();
-        assert_eq!(shares, [(Row::Chain(0), (60, 96)), (Row::Chain(1), (0, 48)), (Row::Parts, (48, 48))]);
+        let rest = [(Row::Bridges, (48, 48)), (Row::Parts, (48, 48))];
+        let few: Vec<_> = shares(&tasks).into_iter().collect();
+        assert_eq!(few, [&[(Row::Chain(0), (60, 96)), (Row::Chain(1), (0, 48))], &rest[..]].concat());
+        tasks.push(task("segment", Some(8), 400, "leased", 20));
+        let many: Vec<_> = shares(&tasks).into_iter().collect();
+        assert_eq!(many, [&[(Row::Chains, (80, 192))], &rest[..]].concat());
     }
 }

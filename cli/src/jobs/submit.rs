@@ -27,7 +27,8 @@ use crate::{
 pub(crate) fn run(args: &SubmitArgs, settings: &Settings, json: bool) -> Result<u8> {
     let portrait = Input::typed(&args.portrait, Path::new("."))?;
     let audio = Input::typed(&args.audio, Path::new("."))?;
-    let inputs: Vec<&Path> = [&portrait, &audio].into_iter().filter_map(Input::file).collect();
+    let shots = args.look.chains.shots.as_deref();
+    let inputs: Vec<&Path> = [&portrait, &audio].into_iter().filter_map(Input::file).chain(shots).collect();
     let place = args.output.as_ref().map(|path| Delivery::check(path, args.overwrite, &inputs)).transpose()?;
     let order = OrderBody::new(&args.look, &args.terms, settings.webhook_secret.get())?;
     let api = Api::new(settings)?;
@@ -108,11 +109,14 @@ fn estimate(api: &Api, audio: &Input, args: &SubmitArgs, json: bool) -> Result<u
             .mend("give --estimate a file"));
     };
     let mut ask = serde_json::json!({ "seconds": media::audio::measure(path)?.seconds() });
-    let LookArgs { model, fps, segment_clips, .. } = &args.look;
+    let LookArgs { model, fps, segment_clips, chains, .. } = &args.look;
     let given = [
         ("model", model.clone().map(Value::from)),
         ("fps", fps.map(|fps| Value::from(fps.to_string()))),
         ("segment_clips", segment_clips.map(Value::from)),
+        ("continuity", chains.continuity.map(|continuity| Value::from(continuity.name()))),
+        ("chain_seconds", chains.chain_seconds.map(Value::from)),
+        ("join", chains.join.map(|join| Value::from(join.name()))),
         ("pool", args.terms.pool.as_ref().map(|pool| Value::from(pool.as_str()))),
     ];
     for (name, value) in given.into_iter().filter_map(|(name, value)| Some((name, value?))) {
@@ -131,6 +135,7 @@ fn estimate(api: &Api, audio: &Input, args: &SubmitArgs, json: bool) -> Result<u
 fn estimate_line(estimate: &wire::Estimate) -> String {
     let tasks = estimate.tasks.values().sum();
     let mut parts = vec![output::count(estimate.frames, "frame"), output::count(tasks, "task")];
+    parts.extend((estimate.chains > 1).then(|| output::count(estimate.chains, "chain")));
     parts.extend(estimate.render_seconds.map(|n| format!("about {} of rendering", output::duration(n))));
     parts.extend(estimate.shortest_seconds.map(|n| format!("at least {} on a free farm", output::duration(n))));
     parts.join(", ")
@@ -146,6 +151,8 @@ mod tests {
         let known = serde_json::json!({ "frames": 125, "tasks": { "segment": 3, "film": 1 }, "render_seconds": 80.0 });
         assert_eq!(line(known), "125 frames, 4 tasks, about 1 min 20 s of rendering");
         assert_eq!(line(serde_json::json!({ "frames": 1, "render_seconds": null })), "1 frame, 0 tasks");
+        let chains = serde_json::json!({ "frames": 1500, "chains": 2, "tasks": { "segment": 30 } });
+        assert_eq!(line(chains), "1500 frames, 30 tasks, 2 chains");
         let id = serde_json::json!({ "job": { "id": "../x" } });
         assert!(id_of(&id).is_err() && id_of(&Value::Null).is_err());
     }

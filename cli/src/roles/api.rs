@@ -19,6 +19,7 @@ pub(super) async fn settings(settings: &Settings, scratch: &Path) -> Result<ApiS
         fps: settings.fps,
         segment_clips: settings.segment_clips,
         part_segments: settings.part_segments,
+        cutting: settings.cutting(),
         consent_required: settings.consent_required,
         sources: sources(settings).await?,
         webhooks: reachable(settings.private_webhooks),

@@ -15,6 +15,7 @@ use super::{
     problem::{Answer, Problem},
     routes::submit::Received,
     wire::{
+        chains::SeamBody,
         estimate::EstimateBody,
         job::{AcceptedBody, JobBody},
         order::{OrderBody, Ordered},
@@ -146,7 +147,8 @@ async fn answer(farm: &Farm, draft: &Draft, new: bool) -> Answer<AcceptedBody> {
     let progress = farm.ledger().progress(&draft.id).await?;
     let estimate = estimate_of(farm, &draft.order, &job, &draft.plan).await?;
     let remarks = draft.remarks.iter().map(|remark| for_the_api(remark)).collect();
-    Ok(AcceptedBody { new, job: JobBody::new(&job, &progress), estimate, remarks })
+    let seams = draft.seams.iter().map(|seam| SeamBody::new(seam, draft.order.fps)).collect();
+    Ok(AcceptedBody { new, job: JobBody::new(&job, &progress), estimate, seams, remarks })
 }
 
 async fn estimate_of(farm: &Farm, order: &Order, job: &Job, plan: &shared::Plan) -> Answer<EstimateBody> {

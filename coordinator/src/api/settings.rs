@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
-use shared::{Fps, ports::Blobs};
+use shared::{Fps, ports::Blobs, seams::Cutting};
 
 use crate::egress::Reachable;
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub segment_clips: u32,
     /// Segments in a part of orders that say none.
     pub part_segments: u32,
+    /// How films are cut into chains whose orders say nothing of it.
+    pub cutting: Cutting,
     /// Whether every order must say why its portrait may be used.
     pub consent_required: bool,
     /// Where inputs lie while their job is being submitted.
@@ -37,6 +39,7 @@ impl Settings {
             fps: Fps::PAL,
             segment_clips: 4,
             part_segments: 2,
+            cutting: Cutting::default(),
             consent_required: false,
             scratch,
             sources: Sources::default(),
@@ -115,7 +118,7 @@ impl Default for Limits {
         Self {
             portrait_bytes: 64 << 20,
             audio_bytes: 8 << 30,
-            json_bytes: 256 << 10,
+            json_bytes: 1 << 20,
             requests: 512,
             uploads: 16,
             streams: 256,

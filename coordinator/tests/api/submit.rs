@@ -1,6 +1,6 @@
 //! Orders that are fine.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{JobState, Priority, ports::BlobKey};
 
 use super::{
@@ -68,6 +68,55 @@ async fn the_same_order_is_the_same_job_and_keeps_its_terms() {
     assert_eq!(again["job"]["priority"], 50);
     let other = api.upload(Form::film().order(&json!({ "seed": 43 }))).await.fine(202);
     assert_ne!(other["job"]["id"], first["job"]["id"]);
+}
+
+#[tokio::test]
+async fn a_film_in_chains_says_where_they_meet() {
+    let api = Api::new().await;
+    // Four seconds of track, and a cut after 27 frames.
+    let order = |order: &Value| {
+        let form = Form::new().file("portrait", "face.png", portrait(1)).file("audio", "speech.wav", track(32_000));
+        form.order(order)
+    };
+    let edl = "001 AX V C 00:00:00:00 00:00:01:02 01:00:00:00 01:00:01:02\n002 AX V C 0:0:0:0 0:0:3:0 01:00:01:02 01:00:04:00\n";
+    let wish = json!({ "continuity": "anchored", "chain_seconds": 1, "join": "blend", "shots": edl });
+    let body = api.upload(order(&wish)).await.fine(202);
+    let effective = &body["job"]["order"];
+    assert_eq!((&effective["chains"], &effective["join"]), (&json!(4), &json!("blend")));
+    assert_eq!((&body["estimate"]["chains"], &body["estimate"]["tasks"]["bridge"]), (&json!(4), &json!(3)));
+    let seams = body["seams"].as_array().unwrap();
+    assert_eq!(seams.len(), 3);
+    assert_eq!(seams[0], json!({ "frame": 27, "timecode": "00:00:01:02", "why": "shot" }));
+    assert!(seams[1..].iter().all(|seam| seam["why"] != "shot" && seam["timecode"].is_string()), "{seams:?}");
+    let id = body["job"]["id"].as_str().unwrap().parse().unwrap();
+    let kept = api.stores.ledger.job(&id).await.unwrap().unwrap().order.cuts;
+    assert_eq!(kept.seams.len(), 3);
+    // One chain says nothing of joins.
+    let strict = api.upload(order(&json!({ "continuity": "strict" }))).await.fine(202);
+    assert_eq!((&strict["job"]["order"]["chains"], strict["job"]["order"].get("join")), (&json!(1), None));
+    assert_eq!(strict["seams"], json!([]));
+    let refused = [
+        (json!({ "continuity": "soft" }), "invalid_field", ""),
+        (json!({ "chain_seconds": 0 }), "invalid_field", "chain_seconds"),
+        (json!({ "continuity": "strict", "shots": edl }), "bad_input", "leave shots out"),
+        (json!({ "continuity": "parallel", "shots": "hello" }), "bad_input", "EDL"),
+    ];
+    for (wish, code, mend) in refused {
+        let problem = api.upload(order(&wish)).await.refused(422, code);
+        assert!(problem["mend"].as_str().unwrap_or_default().contains(mend), "{problem}");
+    }
+}
+
+#[tokio::test]
+async fn an_estimate_knows_chains_without_their_pauses() {
+    let api = Api::new().await;
+    let ask =
+        json!({ "seconds": 60, "continuity": "anchored", "chain_seconds": 20, "segment_clips": 5, "part_segments": 2 });
+    let body = api.post("/v1/estimate", ask).await.fine(200);
+    assert_eq!((&body["frames"], &body["chains"], &body["tasks"]["bridge"]), (&json!(1500), &json!(3), &json!(2)));
+    let short = json!({ "seconds": 60, "continuity": "anchored", "chain_seconds": 1, "fps": "1" });
+    let problem = api.post("/v1/estimate", short).await.refused(422, "bad_input");
+    assert!(problem["mend"].as_str().unwrap().contains("give chain_seconds at least"), "{problem}");
 }
 
 #[tokio::test]

@@ -2,12 +2,14 @@
 
 use coordinator::{Wishes, draft, outline};
 use shared::{
-    Bundle, FaceBox, Fps, Picture, Portrait, Result,
+    Bundle, FaceBox, Fps, Join, Picture, Portrait, Result,
     digest::sha256,
     error::Cause,
     face::{FaceFinding, FaceSearch, KeyPoints},
     job::Settings,
     ports::{AudioEncoder, Model, ModelShape, Renderer},
+    seams::{Continuity, Cutting, Why},
+    shots::ShotList,
 };
 
 use super::farm::{Farm, Sizes, wishes};
@@ -35,6 +37,61 @@ async fn an_outline_needs_no_portrait() {
     let fps = Fps::new(30_000, 1001).unwrap();
     let outline = outline(&farm.track(16_000), &Wishes { fps, ..wishes() }, &Sizes.shape()).unwrap();
     assert_eq!((outline.track.samples, outline.plan.shape.frames), (16_000, 60));
+}
+
+/// A minute and a half of a tone at 8000 samples a second that falls silent for half a second at the given seconds.
+fn speech(farm: &Farm, pauses: &[f64]) -> std::path::PathBuf {
+    let path = farm.track(90 * 8000);
+    let mut bytes = std::fs::read(&path).unwrap();
+    for (n, sample) in bytes[44..].chunks_exact_mut(2).enumerate() {
+        let at = n as f64 / 8000.0;
+        if pauses.iter().any(|pause| (*pause..pause + 0.5).contains(&at)) {
+            sample.fill(0);
+        }
+    }
+    std::fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn anchored() -> Wishes {
+    Wishes { cutting: Cutting { continuity: Continuity::Anchored, ..Cutting::default() }, ..wishes() }
+}
+
+#[tokio::test]
+async fn chains_meet_in_pauses_and_where_shots_begin() {
+    let farm = Farm::new().await;
+    let track = speech(&farm, &[10.0, 27.5, 63.0, 80.0]);
+    let laid = outline(&track, &anchored(), &Sizes.shape()).unwrap();
+    let frames: Vec<u64> = laid.seams.iter().map(|seam| seam.frame).collect();
+    // Wanted at 30 and 60 s, in the pauses from 27.5 and from 63 s.
+    assert!((688..=700).contains(&frames[0]) && (1575..=1587).contains(&frames[1]), "{frames:?}");
+    assert!(laid.seams.iter().all(|seam| matches!(seam.why, Why::Pause { .. })), "{:?}", laid.seams);
+    assert_eq!(laid.plan.cuts.seams, frames);
+    laid.plan.check().unwrap();
+    let edl = "001 AX V C 00:00:00:00 00:00:32:00 01:00:00:00 01:00:32:00\n\
+               002 AX V C 00:00:00:00 00:00:58:00 01:00:32:00 01:01:30:00\n";
+    let list = |text: &str| Some(ShotList { name: "cut.edl".into(), text: text.into() });
+    let shots = outline(&track, &Wishes { shots: list(edl), ..anchored() }, &Sizes.shape()).unwrap();
+    assert_eq!((shots.seams[0].frame, shots.seams[0].why), (800, Why::Shot));
+    assert_eq!(shots.seams[1], laid.seams[1]);
+    let wrong = outline(&track, &Wishes { shots: list("001 AX V C"), ..anchored() }, &Sizes.shape()).unwrap_err();
+    assert!(wrong.to_string().contains("line 1 of cut.edl") && wrong.cause() == Cause::Order, "{wrong}");
+}
+
+#[tokio::test]
+async fn an_order_holds_its_seams_and_a_film_of_one_chain_none() {
+    let farm = Farm::new().await;
+    let (portrait, track) = (farm.portrait(), speech(&farm, &[29.0]));
+    let cut = draft(&portrait, &track, &anchored(), &Sizes).unwrap();
+    assert_eq!(cut.order.cuts.seams.len(), 2);
+    assert_eq!(cut.order.plan().unwrap(), cut.plan);
+    let strict = Cutting { continuity: Continuity::Strict, ..Cutting::default() };
+    let whole = draft(&portrait, &track, &Wishes { cutting: strict, ..wishes() }, &Sizes).unwrap();
+    assert!(whole.order.cuts.is_one_chain() && whole.seams.is_empty() && whole.id != cut.id);
+    let blended = Cutting { join: Join::Blend, ..anchored().cutting };
+    let blended = draft(&portrait, &track, &Wishes { cutting: blended, ..anchored() }, &Sizes).unwrap();
+    assert_eq!(blended.order.cuts.seams, cut.order.cuts.seams);
+    assert!(blended.order.cuts.join == Join::Blend && blended.id != cut.id);
 }
 
 #[tokio::test]

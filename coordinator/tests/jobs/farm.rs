@@ -7,6 +7,7 @@ use shared::{
     Bundle, Fps, Portrait, Result,
     job::Settings,
     ports::{AudioEncoder, Model, ModelShape, Renderer, Stores},
+    seams::Cutting,
 };
 use stores::Urls;
 
@@ -95,5 +96,13 @@ impl Farm {
 }
 
 pub(crate) fn wishes() -> Wishes {
-    Wishes { fps: Fps::PAL, seed: 7, segment_clips: 2, part_segments: 2, settings: Settings::default() }
+    Wishes {
+        fps: Fps::PAL,
+        seed: 7,
+        segment_clips: 2,
+        part_segments: 2,
+        cutting: Cutting::default(),
+        shots: None,
+        settings: Settings::default(),
+    }
 }

@@ -11,14 +11,17 @@ use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
     face::FaceSearch,
     job::Settings,
-    ports::model::{AudioEncoder, Model, ModelShape, Renderer},
+    ports::model::{AudioEncoder, Bridging, Model, ModelShape, Renderer},
 };
 
 use crate::{
     face::{FaceAnalysis, FaceFiles},
     listen::Listener,
     net::{Network, face_locator::mask},
-    pack::{Pack, manifest::Manifest},
+    pack::{
+        Pack,
+        manifest::{Manifest, Sampler},
+    },
     sampler::{Sampling, failed},
 };
 use render::{EmoRenderer, Prepared};
@@ -122,6 +125,11 @@ impl Model for EmoModel {
 
     fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {
         Box::new(Listener::new(Arc::clone(&self.network), &self.manifest.audio, fps))
+    }
+
+    fn bridging(&self, settings: &Settings) -> Bridging {
+        let Sampler { bridge, steps, .. } = self.manifest.sampler;
+        bridge.unwrap_or_else(|| Bridging::after(settings.steps.unwrap_or(steps as u32)))
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {

@@ -9,10 +9,11 @@ use shared::{
 };
 
 use crate::{
+    known::{self, ClipNoise, KnownFrames},
     latents::{self, channels_first, channels_last, finite},
     net::{Network, unet::Conditions},
     pack::manifest::Manifest,
-    sampler::{Sampling, clip_noise, failed},
+    sampler::{Sampling, Start, failed},
 };
 
 /// What is the same for all clips of a job; maps and tokens with their channels last.
@@ -153,6 +154,7 @@ impl EmoRenderer {
             return Err(Error::world(message));
         }
         let [c, height, width] = self.latent_shape();
+        clip.known.as_ref().map_or(Ok(()), |known| known.check(frames, [c, height, width]))?;
         match &clip.motion {
             Some(motion) if motion.shape() != [self.manifest.temporal.motion_frames, c, height, width] => {
                 let (frames, shape) = (clip.frames, motion.shape());
@@ -169,12 +171,16 @@ impl Renderer for EmoRenderer {
         let given = self.conditions(clip).map_err(failed)?;
         let [c, height, width] = self.latent_shape();
         let f = self.manifest.temporal.clip_frames;
-        let noise =
-            clip_noise(self.seed, clip.take, clip.frames, [c, height, width], self.manifest.sampler.noise_shared);
-        let mut x = self.sampling.denoise(&self.network.denoiser, noise, [f, height, width, c], &given, step)?;
         let portrait = self.prepared.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
+        let noise = ClipNoise::of(clip, self.seed, [c, height, width], self.manifest.sampler.noise_shared);
+        let off_portrait = |latents: &mut [f32]| self.sampling.off_portrait(latents, &portrait);
+        let known = clip.known.as_ref().map(|known| KnownFrames::new(known, noise, off_portrait));
+        let start = Start::of(known.as_ref(), &noise);
+        let mut x = self.sampling.denoise(&self.network.denoiser, start, [f, height, width, c], &given, step)?;
         self.sampling.onto_portrait(&mut x, &portrait);
-        let latents = shared::Tensor::new([f, c, height, width], channels_first(&x, height * width, c))?;
+        let mut latents = channels_first(&x, height * width, c);
+        known::put_back(clip.known.as_ref(), &mut latents);
+        let latents = shared::Tensor::new([f, c, height, width], latents)?;
         finite(latents.rounded_to_f16(), clip.frames)
     }
 

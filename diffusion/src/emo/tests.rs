@@ -6,7 +6,7 @@ use shared::{
     Bundle, FaceBox, Fps, Frames, Picture, Portrait, Tensor, Verdict,
     digest::sha256,
     job::Settings,
-    ports::model::{ClipInput, Control, Model, Renderer},
+    ports::model::{Bridging, ClipInput, Control, Known, Model, Renderer},
     tensor::Precision,
 };
 
@@ -78,6 +78,65 @@ fn a_clip_depends_on_its_inputs_and_on_nothing_else() {
     assert!(changed(Settings { head_speed: None, ..settings.clone() }, 7), "no speed");
     assert!(changed(Settings { guidance: Some(1.0), ..settings.clone() }, 7), "guidance");
     assert!(changed(Settings { steps: Some(3), ..settings.clone() }, 7), "steps");
+}
+
+#[test]
+fn held_frames_stay_to_the_last_bit_and_the_others_are_drawn_between_them() {
+    let model = tiny();
+    let mut worker = renderer(&*model, &Settings::default(), 7);
+    let left = worker.render(&clip(6, None), &mut go).unwrap();
+    let right = worker.render(&ClipInput { take: 1, ..clip(6, None) }, &mut go).unwrap();
+    assert_ne!(left, right, "another take");
+    let pinned = vec![true, true, false, false, true, true];
+    let latents = Tensor::join(&[left.slice(0, 3).unwrap(), right.slice(3, 6).unwrap()]).unwrap();
+    let known = Known { latents, pinned, bridging: Bridging { steps: 3, strength: 0.7, jumps: 1 } };
+    let input = ClipInput { known: Some(known.clone()), ..clip(6, Some(left.slice(4, 6).unwrap())) };
+    let mut steps = 0;
+    let count = &mut |step| {
+        assert_eq!(step, steps);
+        steps += 1;
+        Control::Continue
+    };
+    let made = worker.render(&input, count).unwrap();
+    assert_eq!(steps, 6, "each of three steps twice");
+    let held = [(0, 2, &left), (4, 6, &right)];
+    assert!(held.iter().all(|(from, to, side)| made.slice(*from, *to).unwrap() == side.slice(*from, *to).unwrap()));
+    assert_ne!(made.slice(2, 4).unwrap(), known.latents.slice(2, 4).unwrap());
+    assert_eq!(made, made.clone().rounded_to_f16());
+    assert_eq!(renderer(&*tiny(), &Settings::default(), 7).render(&input, &mut go).unwrap(), made, "on any worker");
+    for stop in 0..6 {
+        let until = &mut |step| if step == stop { Control::Stop } else { Control::Continue };
+        assert_eq!(worker.render(&input, until).unwrap_err().verdict(), Verdict::Stop);
+    }
+    let refused = |known: Known| refuses(&*model, &ClipInput { known: Some(known), ..input.clone() });
+    assert!(refused(Known { pinned: vec![true; 5], ..known.clone() }));
+    assert!(refused(Known { latents: left.slice(0, 5).unwrap(), ..known.clone() }));
+    for bridging in [(0, 0.5, 0), (3, 0.0, 0), (3, 1.1, 0), (3, f32::NAN, 0), (3, 0.5, 101)] {
+        let bridging = Bridging { steps: bridging.0, strength: bridging.1, jumps: bridging.2 };
+        assert!(refused(Known { bridging, ..known.clone() }), "{bridging:?}");
+    }
+}
+
+fn refuses(model: &dyn Model, input: &ClipInput) -> bool {
+    renderer(model, &Settings::default(), 7).render(input, &mut go).is_err()
+}
+
+#[test]
+fn bridges_take_what_suits_the_steps_or_what_the_manifest_says() {
+    let model = tiny();
+    let steps = |steps| model.bridging(&Settings { steps, ..Settings::default() }).steps;
+    assert_eq!((steps(Some(1)), steps(Some(40))), (2, 12));
+    let dir = tempfile::tempdir().unwrap();
+    let weights = weights_file();
+    write_pack(dir.path(), &weights);
+    let manifest = manifest_text(&sha256(&weights)) + "\n[sampler.bridge]\nsteps = 7\nstrength = 0.4\njumps = 2\n";
+    std::fs::write(dir.path().join(MANIFEST), &manifest).unwrap();
+    let open = || open(dir.path().to_str().unwrap(), &[]);
+    let bridging = Bridging { steps: 7, strength: 0.4, jumps: 2 };
+    assert_eq!(open().unwrap().bridging(&Settings::default()), bridging);
+    std::fs::write(dir.path().join(MANIFEST), manifest.replace("strength = 0.4", "strength = 1.4")).unwrap();
+    let error = open().err().unwrap().to_string();
+    assert!(error.contains("sampler.bridge") && error.contains("1.4"), "{error}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     pack::hallo::{Branches, HalloConfig},
-    sampler::Sampling,
+    sampler::{Sampling, Start},
 };
 
 /// What the network knows of the portrait; maps with their channels last. Nothing of it depends on the settings.
@@ -168,18 +168,18 @@ impl Film {
         Ok((seeing, blind))
     }
 
-    /// Denoises a clip from `noise`, `[f, s, s, channels]`; `step` is asked before each step.
+    /// Denoises a clip of latents `[f, s, s, channels]`; `step` is asked before each step.
     ///
     /// # Errors
     /// When stopped, or when the network fails.
-    pub(crate) fn clip(
+    pub(crate) fn clip<'a>(
         &self,
         network: &Network,
-        noise: Vec<f32>,
+        start: impl Into<Start<'a>>,
         given: &ClipConditions,
         step: &mut dyn FnMut(u32) -> Control,
     ) -> shared::Result<Vec<f32>> {
-        self.manner.sampling.run(noise, step, |x, t| {
+        self.manner.sampling.run(start, step, |x, t| {
             let noisy = Tensor::from_slice(x, self.latent_shape(), &Device::Cpu)?;
             let (mut seeing, blind) = self.predict(network, &noisy, t, given)?;
             if let Some(blind) = blind {

@@ -7,7 +7,7 @@ use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
     face::FaceSearch,
     job::Settings,
-    ports::model::{AudioEncoder, Model, ModelShape, PackCard, Renderer},
+    ports::model::{AudioEncoder, Bridging, Model, ModelShape, PackCard, Renderer},
 };
 
 use super::{
@@ -169,6 +169,11 @@ impl Model for HalloModel {
 
     fn shape(&self) -> ModelShape {
         shape(&self.config)
+    }
+
+    fn bridging(&self, settings: &Settings) -> Bridging {
+        let sampler = &self.config.sampler;
+        sampler.bridge.unwrap_or_else(|| Bridging::after(settings.steps.unwrap_or(sampler.steps as u32)))
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {

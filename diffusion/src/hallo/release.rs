@@ -54,6 +54,7 @@ impl HalloConfig {
                 beta_end: 0.012,
                 steps: 40,
                 guidance: 3.5,
+                bridge: None,
             },
         }
     }

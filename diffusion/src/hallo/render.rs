@@ -13,9 +13,10 @@ use super::{
     network::Network,
 };
 use crate::{
+    known::{self, ClipNoise, KnownFrames},
     latents::{self, channels_first, channels_last, finite},
     pack::hallo::HalloConfig,
-    sampler::{clip_noise, failed},
+    sampler::{Start, failed},
 };
 
 /// A network at work on one job.
@@ -64,6 +65,7 @@ impl HalloRenderer {
             return Err(Error::world(message));
         }
         let [c, height, width] = self.latent_shape();
+        clip.known.as_ref().map_or(Ok(()), |known| known.check(frames, [c, height, width]))?;
         match &clip.motion {
             Some(latents) if latents.shape() != [motion, c, height, width] => {
                 let (frames, shape) = (clip.frames, latents.shape());
@@ -74,7 +76,8 @@ impl HalloRenderer {
     }
 
     fn draw(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Vec<f32>> {
-        let noise = clip_noise(self.seed, clip.take, clip.frames, self.latent_shape(), 0.0);
+        let noise = ClipNoise::of(clip, self.seed, self.latent_shape(), 0.0);
+        let known = clip.known.as_ref().map(|known| KnownFrames::new(known, noise, |_| ()));
         let network = Arc::clone(&self.network);
         let film = self.film().map_err(failed)?;
         let conditions = || {
@@ -82,7 +85,7 @@ impl HalloRenderer {
             let features = Tensor::from_slice(clip.features.data(), clip.features.shape(), &Device::Cpu)?;
             film.conditions(&network, &network.audio.forward(&features)?, &film.motion(&network, before.as_ref())?)
         };
-        film.clip(&network, noise, &conditions().map_err(failed)?, step)
+        film.clip(&network, Start::of(known.as_ref(), &noise), &conditions().map_err(failed)?, step)
     }
 }
 
@@ -90,9 +93,9 @@ impl Renderer for HalloRenderer {
     fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
         self.check(clip)?;
         let [c, height, width] = self.latent_shape();
-        let latents = self.draw(clip, step)?;
-        let shape = [self.config.clip.frames, c, height, width];
-        let latents = shared::Tensor::new(shape, channels_first(&latents, height * width, c))?;
+        let mut latents = channels_first(&self.draw(clip, step)?, height * width, c);
+        known::put_back(clip.known.as_ref(), &mut latents);
+        let latents = shared::Tensor::new([self.config.clip.frames, c, height, width], latents)?;
         finite(latents.rounded_to_f16(), clip.frames)
     }
 

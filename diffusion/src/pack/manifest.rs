@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::{Error, Result};
+use shared::{Error, Result, ports::Bridging};
 
 /// A whole manifest. Unknown keys are refused, since one that is passed over would change the picture unseen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -202,6 +202,9 @@ pub struct Sampler {
     /// Head rotation in degrees a frame when the order names none; a pack whose speed layers were never trained has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub head_speed: Option<f32>,
+    /// How bridges are denoised; what suits the number of steps when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Bridging>,
 }
 
 /// How the betas grow.
@@ -305,7 +308,9 @@ impl Manifest {
             ),
         ];
         let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
-        self.pack.fault().or(broken).or_else(|| self.map_fault())
+        let bridge =
+            self.sampler.bridge.and_then(|bridge| bridge.check().err()).map(|e| format!("sampler.bridge: {e}"));
+        self.pack.fault().or(broken).or(bridge).or_else(|| self.map_fault())
     }
 
     /// Faults between the sizes of maps, once each size alone is known to be sound.

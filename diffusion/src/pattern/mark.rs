@@ -7,6 +7,9 @@ use super::{CHANNELS, draw};
 /// Largest digit plus one. Whole numbers up to 2048 are exact in half precision, in which latents travel.
 const BASE: u64 = 2048;
 
+/// Where a latent holds the digits of the checksum.
+const SUM: std::ops::Range<usize> = 3..5;
+
 /// What one frame carries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
@@ -29,16 +32,18 @@ impl Mark {
         [low, middle, high, digit(sum, 0), digit(sum, 1), self.level as f32, self.rate as f32, 0.0]
     }
 
-    /// Reads a latent back.
+    /// Reads a latent back. Between two chains, latents of the same frame are cross-faded: all but the checksums is the same in
+    /// both, and of a checksum in between only the whole part of each digit is left.
     pub(super) fn of_latent(latent: &[f32], frame: u64) -> Result<Self> {
-        let whole = latent.iter().all(|x| x.fract() == 0.0 && (0.0..BASE as f32).contains(x));
-        if !whole || latent.len() != CHANNELS {
+        let digit =
+            |(place, x): (usize, &f32)| (SUM.contains(&place) || x.fract() == 0.0) && (0.0..BASE as f32).contains(x);
+        if !latent.iter().enumerate().all(digit) || latent.len() != CHANNELS {
             return Err(Error::world(format!("the latent of frame {frame} is not one of the test pattern")).at_most(2));
         }
         let number = |digits: &[f32]| digits.iter().rev().fold(0, |sum, digit| sum * BASE + *digit as u64);
         Ok(Self {
             frame: number(&latent[0..3]),
-            checksum: number(&latent[3..5]) as u32,
+            checksum: number(&latent[SUM]) as u32,
             level: latent[5] as u32,
             rate: latent[6] as u32,
         })

@@ -2,8 +2,10 @@
 
 use shared::{
     Error, Picture, Result, Tensor,
-    ports::model::{ClipInput, Control, Renderer},
+    ports::model::{Bridging, ClipInput, Control, Known, Renderer},
 };
+
+use crate::known;
 
 use super::{
     CHANNELS, CLIP, MARGIN, MOTION, WIDTH,
@@ -31,7 +33,8 @@ impl PatternRenderer {
 impl Renderer for PatternRenderer {
     fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor> {
         check(clip)?;
-        for index in 0..self.steps {
+        let steps = clip.known.as_ref().map_or(self.steps, |known| known.bridging.steps * (known.bridging.jumps + 1));
+        for index in 0..steps {
             if step(index) == Control::Stop {
                 return Err(Error::stopped());
             }
@@ -41,13 +44,18 @@ impl Renderer for PatternRenderer {
         // A missing handoff must differ from a handoff of zeros.
         sum = fold(sum, &[u8::from(clip.motion.is_some())]);
         sum = clip.motion.iter().fold(sum, |sum, motion| fold_numbers(sum, motion.data()));
+        if clip.take > 0 {
+            sum = fold(sum, &clip.take.to_le_bytes());
+        }
+        sum = clip.known.iter().fold(sum, fold_known);
         let rows = clip.features.data().chunks_exact(WIDTH).skip(MARGIN as usize);
-        let latents = (clip.frames.start..clip.frames.end)
+        let mut latents: Vec<f32> = (clip.frames.start..clip.frames.end)
             .zip(rows)
             .flat_map(|(frame, row)| {
                 Mark { frame, checksum: short(sum), level: row[0] as u32, rate: row[2] as u32 }.to_latent()
             })
             .collect();
+        known::put_back(clip.known.as_ref(), &mut latents);
         Tensor::new([CLIP as usize, CHANNELS, 1, 1], latents)
     }
 
@@ -76,6 +84,7 @@ fn check(clip: &ClipInput) -> Result<()> {
         let (frames, shape) = (clip.frames, clip.features.shape());
         return Err(Error::world(format!("frames {frames} with features of shape {shape:?} are not a clip")));
     }
+    clip.known.as_ref().map_or(Ok(()), |known| known.check(CLIP as usize, [CHANNELS, 1, 1]))?;
     match &clip.motion {
         Some(motion) if motion.shape() != [MOTION as usize, CHANNELS, 1, 1] => {
             let (frames, shape) = (clip.frames, motion.shape());
@@ -83,6 +92,14 @@ fn check(clip: &ClipInput) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// All that is known of a clip and how it is used: it changes the checksum of the frames that are not held.
+fn fold_known(sum: u64, known: &Known) -> u64 {
+    let Bridging { steps, strength, jumps } = known.bridging;
+    let held: Vec<u8> = known.pinned.iter().map(|held| u8::from(*held)).collect();
+    let sum = [steps, strength.to_bits(), jumps].iter().fold(sum, |sum, number| fold(sum, &number.to_le_bytes()));
+    fold_numbers(fold(sum, &held), known.latents.data())
 }
 
 fn fold_numbers(sum: u64, numbers: &[f32]) -> u64 {

@@ -3,7 +3,7 @@
 use shared::{
     FaceBox, Frames, Picture, Tensor,
     job::Settings,
-    ports::model::{ClipInput, Control},
+    ports::model::{Bridging, ClipInput, Control, Known},
     tensor::Precision,
 };
 
@@ -104,6 +104,57 @@ fn any_wrong_input_changes_all_later_checksums() {
         }
     }
     assert!(sums(&film(6, 2, |_, _| ())).iter().zip(&right).all(|(a, b)| a != b), "seed");
+}
+
+#[test]
+fn frames_that_are_held_stay_and_all_that_is_known_marks_the_others() {
+    let render = |known: Option<Known>, take| {
+        renderer(1).render(&ClipInput { known, take, ..clip(1, None, 0) }, &mut |_| Control::Continue).unwrap()
+    };
+    let (left, right) = (render(None, 1), render(None, 2));
+    assert_ne!(left, right, "takes");
+    let pinned = |frame: usize| !(3..9).contains(&frame);
+    let latents = Tensor::join(&[left.slice(0, 6).unwrap(), right.slice(6, 12).unwrap()]).unwrap();
+    let known = Known { latents, pinned: (0..12).map(pinned).collect(), bridging: Bridging::default() };
+    let made = render(Some(known.clone()), 0);
+    assert_eq!(made.slice(0, 3).unwrap(), left.slice(0, 3).unwrap());
+    assert_eq!(made.slice(9, 12).unwrap(), right.slice(9, 12).unwrap());
+    let free = |latents: &Tensor| Mark::of_latent(&latents.data()[5 * CHANNELS..][..CHANNELS], 0).unwrap();
+    assert_eq!(free(&made).frame, 17);
+    let bridging = |change: fn(&mut Bridging)| {
+        let mut other = known.clone();
+        change(&mut other.bridging);
+        other
+    };
+    let mut fewer = known.clone();
+    fewer.pinned[2] = false;
+    let other = Known { latents: right.clone(), ..known.clone() };
+    let strength = bridging(|bridging| bridging.strength = 0.5);
+    for wrong in
+        [bridging(|bridging| bridging.steps += 1), bridging(|bridging| bridging.jumps += 1), strength, fewer, other]
+    {
+        assert_ne!(free(&render(Some(wrong.clone()), 0)), free(&made), "{:?} {:?}", wrong.bridging, wrong.pinned);
+    }
+    let mut steps = 0;
+    let input = ClipInput { known: Some(known.clone()), ..clip(1, None, 0) };
+    let count = &mut |_| {
+        steps += 1;
+        Control::Continue
+    };
+    renderer(1).render(&input, count).unwrap();
+    assert_eq!(steps, known.bridging.steps * (known.bridging.jumps + 1));
+    let short = Known { pinned: vec![true; 11], ..known };
+    assert!(renderer(1).render(&ClipInput { known: Some(short), ..input }, &mut |_| Control::Continue).is_err());
+}
+
+#[test]
+fn latents_between_two_chains_are_drawn() {
+    let [a, b] =
+        [1, 2].map(|take| renderer(1).render(&ClipInput { take, ..clip(1, None, 0) }, &mut |_| Control::Continue));
+    let (a, b) = (a.unwrap(), b.unwrap());
+    let half = a.data().iter().zip(b.data()).map(|(a, b)| a + 0.5 * (b - a)).collect();
+    let pictures = renderer(1).decode(&Tensor::new(a.shape(), half).unwrap().rounded_to_f16(), 12).unwrap();
+    assert!(pictures.iter().zip(12..).all(|(picture, frame)| Mark::read(picture).unwrap().frame == frame));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use shared::{Error, Result};
 use super::{Decoder, Resampler, resampler::Planes};
 
 /// Samples per second that a [`Reader`] gives; the audio networks' rate.
-pub const RATE: u32 = 16_000;
+pub const RATE: u32 = shared::pauses::RATE;
 
 /// Most samples that one call of [`Reader::next`] gives: one second.
 pub const CHUNK: usize = RATE as usize;
@@ -79,17 +79,19 @@ impl Reader {
             self.ready[0].resize(usize::try_from(left).unwrap_or(usize::MAX), 0.0);
             flushed
         };
-        converted.map_err(|error| {
-            Error::order(format!("the audio of {} cannot be converted to 16 kHz mono", self.path.display()))
-                .from_source(error)
-                .mend("export it as a mono or stereo WAV")
-        })
+        converted.map_err(|error| inconvertible(&self.path, error))
     }
 
     /// Samples waiting inside; bounded by one chunk and one frame of the codec.
     pub fn waiting(&self) -> usize {
         self.ready[0].len()
     }
+}
+
+pub(super) fn inconvertible(path: &Path, error: ffmpeg_next::Error) -> Error {
+    Error::order(format!("the audio of {} cannot be converted to 16 kHz mono", path.display()))
+        .from_source(error)
+        .mend("export it as a mono or stereo WAV")
 }
 
 /// Number of samples at 16 kHz for `samples` at `rate` Hz.

@@ -33,6 +33,15 @@ pub(crate) fn correlation(a: &[f32], b: &[f32]) -> f64 {
 
 /// Writes a WAV of 16-bit samples, straight to disk; `promised` overrides the length in the header.
 pub(crate) fn wav_promising(path: &Path, rate: u32, channels: u16, samples: u64, promised: u32) {
+    write_wav(path, rate, channels, samples, promised, |n, channel| tone(n, rate, channel));
+}
+
+/// Writes a WAV of 16-bit samples that `sound` gives for sample and channel.
+pub(crate) fn wav_of(path: &Path, rate: u32, channels: u16, samples: u64, sound: impl Fn(u64, u16) -> f32) {
+    write_wav(path, rate, channels, samples, samples as u32 * u32::from(channels) * 2, sound);
+}
+
+fn write_wav(path: &Path, rate: u32, channels: u16, samples: u64, promised: u32, sound: impl Fn(u64, u16) -> f32) {
     let mut file = BufWriter::new(File::create(path).unwrap());
     let block = channels * 2;
     file.write_all(b"RIFF").unwrap();
@@ -46,7 +55,7 @@ pub(crate) fn wav_promising(path: &Path, rate: u32, channels: u16, samples: u64,
     file.write_all(&promised.to_le_bytes()).unwrap();
     for n in 0..samples {
         for channel in 0..channels {
-            let value = (tone(n, rate, channel) * 32_767.0).round() as i16;
+            let value = (sound(n, channel) * 32_767.0).round() as i16;
             file.write_all(&value.to_le_bytes()).unwrap();
         }
     }

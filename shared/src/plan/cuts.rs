@@ -1,5 +1,7 @@
 //! Where chains meet, and how they are joined.
 
+use std::str::FromStr;
+
 use crate::{Error, Result, Shape};
 
 /// Clips that a chain may render on one side of a seam, or before an overlap, at the most.
@@ -29,6 +31,16 @@ impl Join {
             Self::Blend => "blend",
             Self::Cut => "cut",
         }
+    }
+}
+
+impl FromStr for Join {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|join| join.name() == text).ok_or_else(|| {
+            Error::order(format!("\"{text}\" is not a way to join chains")).mend("give bridge, blend or cut")
+        })
     }
 }
 

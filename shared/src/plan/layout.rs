@@ -1,7 +1,7 @@
 //! Which task renders, supplies and encodes which frames: arithmetic on a shape and its cuts.
 
 use super::{Kept, Retake};
-use crate::{Cuts, Frames, Order, Result, Shape, TaskId, TaskKind};
+use crate::{Cuts, Frames, Join, Order, Result, Shape, TaskId, TaskKind};
 
 /// Where the tasks of a film lie. Made in an instant, so that a worker finds out what it needs without the whole plan.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +67,11 @@ impl<'a> Layout<'a> {
     /// Whether a chain is kept from an earlier film.
     pub fn is_kept(&self, chain: usize) -> bool {
         self.retake.is_some_and(|retake| self.owned(chain).meet(retake.frames).is_empty())
+    }
+
+    /// The shape that it is made from.
+    pub fn shape(&self) -> Shape {
+        self.shape
     }
 
     /// The number of chains; one more than there are seams.
@@ -228,6 +233,19 @@ impl<'a> Layout<'a> {
             TaskKind::Segment { chain, frames, .. } => frames.meet(self.owned(*chain as usize)),
             _ => Frames::new(0, 0),
         }
+    }
+
+    /// Whether bridges are denoised from features; where chains are cross-faded, they are not.
+    pub fn denoises_bridges(&self) -> bool {
+        self.cuts.join == Join::Bridge
+    }
+
+    /// Frames that are rendered in all: those of every chain, the ones that several chains render as often as they are, and a clip for
+    /// each bridge.
+    pub fn work(&self) -> u64 {
+        let chains: u64 = (0..self.chains()).map(|chain| self.rendered(chain).len()).sum();
+        let bridges = if self.denoises_bridges() { self.cuts.seams.len() as u64 } else { 0 };
+        chains + bridges * u64::from(self.shape.clip_frames)
     }
 
     /// The task ids that `sources` names, each once.

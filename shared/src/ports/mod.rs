@@ -18,7 +18,7 @@ pub use blobs::{BlobKey, Blobs, Put};
 pub use crew::Crew;
 pub use hooks::Hooks;
 pub use ledger::{Job, Lease, Ledger, Patience, Progress, Pulse, Renewal, Submitted, Task, WorkerId};
-pub use model::{AudioEncoder, ClipInput, Control, Known, Model, ModelShape, PackCard, Packs, Renderer};
+pub use model::{AudioEncoder, Bridging, ClipInput, Control, Known, Model, ModelShape, PackCard, Packs, Renderer};
 pub use quality::QualityBook;
 pub use queue::{Bell, Listener, Queue};
 pub use records::Records;

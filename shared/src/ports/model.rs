@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use crate::{Bundle, Fps, Frames, Picture, Portrait, Result, Tensor, face::FaceSearch, job::Settings};
+use crate::{Bundle, Error, Fps, Frames, Picture, Portrait, Result, Tensor, face::FaceSearch, job::Settings};
 
 /// The sizes that the plan and the other rooms must know of a model.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -37,6 +37,11 @@ pub trait Model: Send + Sync {
 
     /// Starts to turn 16 kHz mono samples into features at the frame times `i / fps`.
     fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder>;
+
+    /// How this model denoises bridges best in a job with these settings.
+    fn bridging(&self, settings: &Settings) -> Bridging {
+        settings.steps.map_or_else(Bridging::default, Bridging::after)
+    }
 
     /// Finds a setting that this model cannot honour, before anything is queued.
     ///
@@ -144,7 +149,7 @@ pub trait AudioEncoder: Send {
 pub enum Control {
     /// Go on.
     Continue,
-    /// Stop at this step; the call ends in [`Error::stopped`](crate::Error::stopped).
+    /// Stop at this step; the call ends in [`Error::stopped`](Error::stopped).
     Stop,
 }
 
@@ -171,10 +176,71 @@ pub struct Known {
     pub latents: Tensor,
     /// For every frame, whether it is held: noised to the level of each step and put back, and what was given at the end.
     pub pinned: Vec<bool>,
-    /// Where in the schedule free frames start, in (0, 1]: 1 is noise alone, less keeps more of `latents`.
+    /// How the others are denoised.
+    pub bridging: Bridging,
+}
+
+/// How the frames of a bridge are denoised.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bridging {
+    /// Denoising steps.
+    pub steps: u32,
+    /// Where in the schedule free frames start, in (0, 1]: 1 is noise alone, less keeps more of what is known of them.
     pub strength: f32,
     /// How often every step is taken back and made again, so that free frames come to agree with pinned ones.
     pub jumps: u32,
+}
+
+impl Default for Bridging {
+    /// What joined chains of the demo model best; `docs/network.md` has the figures.
+    fn default() -> Self {
+        Self { steps: 2, strength: 0.3, jumps: 0 }
+    }
+}
+
+impl Bridging {
+    /// The usual bridging for a model whose clips take `steps` steps: as dense as those over the part of the schedule that is left, and
+    /// never fewer than two.
+    pub fn after(steps: u32) -> Self {
+        let usual = Self::default();
+        let dense = (f64::from(steps) * f64::from(usual.strength)).round() as u32;
+        Self { steps: usual.steps.max(dense).min(1000), ..usual }
+    }
+
+    /// Finds a number that no model can honour.
+    ///
+    /// # Errors
+    /// [`Cause::Order`](crate::error::Cause::Order) naming it.
+    pub fn check(&self) -> Result<()> {
+        let wrong = |what: String| Err(Error::order(format!("a bridge cannot be denoised with {what}")));
+        match self {
+            Self { steps: 0 | 1001.., .. } => wrong(format!("{} steps; 1 to 1000 are possible", self.steps)),
+            Self { jumps: 101.., .. } => wrong(format!("{} jumps; 100 are the most", self.jumps)),
+            Self { strength, .. } if !(*strength > 0.0 && *strength <= 1.0) => {
+                wrong(format!("a strength of {strength}; it lies above 0 and is 1 at the most"))
+            }
+            Self { .. } => Ok(()),
+        }
+    }
+}
+
+impl Known {
+    /// Checks that it tells of a clip of `frames` latents of shape `latent`.
+    ///
+    /// # Errors
+    /// When it does not, or its numbers cannot be honoured.
+    pub fn check(&self, frames: usize, latent: [usize; 3]) -> Result<()> {
+        let [channels, height, width] = latent;
+        self.bridging.check()?;
+        if self.latents.shape() == [frames, channels, height, width] && self.pinned.len() == frames {
+            return Ok(());
+        }
+        let (shape, pinned) = (self.latents.shape(), self.pinned.len());
+        let message =
+            format!("known latents of shape {shape:?} and {pinned} flags do not tell of a clip of {frames} frames");
+        Err(Error::world(message))
+    }
 }
 
 /// A model at work on one job.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use shared::{
-    Clock as _, Fps, JobId, JobState, Order, Plan, Reach, Shape, TaskState, Terms, Timestamp,
+    Clock as _, Cuts, Fps, JobId, JobState, Layout, Order, Reach, Shape, TaskState, Terms, Timestamp,
     clock::ManualClock,
     digest::sha256,
     job::{Input, Settings},
@@ -57,7 +57,10 @@ impl House {
         let clock = Arc::new(ManualClock::at(Timestamp(1_000_000)));
         let job = order.job_id();
         submit(&stores, order, clock.now()).await;
-        Self { stores, clock, script: Arc::default(), job, dir }
+        let script = Arc::new(Script::default());
+        let layout = Layout::of(order).unwrap();
+        *script.chains.lock().unwrap() = (0..layout.chains()).map(|chain| layout.rendered(chain).start).collect();
+        Self { stores, clock, script, job, dir }
     }
 
     /// A worker of these lanes.
@@ -129,7 +132,7 @@ impl House {
         self.stores.ledger.tasks(&self.job).await.unwrap()
     }
 
-    /// The bytes of everything that counts: the latents of each segment, and the film.
+    /// The bytes of everything that counts: the latents of each segment and bridge, and the film.
     pub(crate) async fn results(&self) -> BTreeMap<String, Vec<u8>> {
         results(&self.stores, &self.job).await
     }
@@ -158,20 +161,20 @@ impl House {
 
 /// Keeps the inputs of a job and records it.
 pub(crate) async fn submit(stores: &Stores, order: &Order, now: Timestamp) {
-    for (name, bytes) in [("portrait", portrait()), ("audio", tone())] {
+    for (name, bytes) in [("portrait", portrait()), ("audio", tone_of(order.shape.frames))] {
         stores.blobs.put(&BlobKey::input(&order.job_id(), name).unwrap(), &bytes).await.unwrap();
     }
-    stores.ledger.submit(order, &Terms::default(), &Plan::new(order.shape).unwrap(), now).await.unwrap();
+    stores.ledger.submit(order, &Terms::default(), &order.plan().unwrap(), now).await.unwrap();
 }
 
-/// The bytes of everything that counts of a job: the latents of each segment, and the film.
+/// The bytes of everything that counts of a job: the latents of each segment and bridge, and the film.
 pub(crate) async fn results(stores: &Stores, job: &JobId) -> BTreeMap<String, Vec<u8>> {
     let mut results = BTreeMap::new();
     for task in stores.ledger.tasks(job).await.unwrap() {
         assert_eq!(task.state, TaskState::Done, "{}", task.id);
         let made = match task.id.as_str() {
             "film" => "film.mp4",
-            id if id.starts_with("segment") => "latents.safetensors",
+            id if id.starts_with("segment") || id.starts_with("bridge") => "latents.safetensors",
             _ => continue,
         };
         let key = BlobKey::made(job, &task.id, task.attempt, made).unwrap();
@@ -184,19 +187,24 @@ pub(crate) async fn results(stores: &Stores, job: &JobId) -> BTreeMap<String, Ve
 pub(crate) const TERM: Duration = Duration::from_secs(30);
 
 pub(crate) fn order() -> Order {
+    order_of(FRAMES, Cuts::default())
+}
+
+/// A film of so many frames, cut into chains.
+pub(crate) fn order_of(frames: u64, cuts: Cuts) -> Order {
     let input = |name: &str, bytes: &[u8]| Input { name: name.into(), sha256: sha256(bytes) };
     Order {
         portrait: input("face.png", &portrait()),
-        audio: input("speech.wav", &tone()),
-        samples: FRAMES * 320,
+        audio: input("speech.wav", &tone_of(frames)),
+        samples: frames * 320,
         sample_rate: 8000,
         fps: Fps::PAL,
         model: "checksums".into(),
         model_digest: "00".into(),
         seed: 7,
-        shape: Shape { frames: FRAMES, clip_frames: CLIP, segment_clips: 2, part_segments: 2 },
+        shape: Shape { frames, clip_frames: CLIP, segment_clips: 2, part_segments: 2 },
         settings: Settings::default(),
-        cuts: shared::Cuts::default(),
+        cuts,
         retake: None,
     }
 }
@@ -209,9 +217,14 @@ pub(crate) fn portrait() -> Vec<u8> {
     bytes.into_inner()
 }
 
-/// A WAV of [`FRAMES`] frames: 8000 samples a second, 16 bits, a tone that grows.
+/// A WAV of [`FRAMES`] frames.
 pub(crate) fn tone() -> Vec<u8> {
-    let samples = (0..FRAMES * 320).map(|i| ((i as f64 * 0.3).sin() * i as f64 * 3.0) as i16);
+    tone_of(FRAMES)
+}
+
+/// A WAV of so many frames: 8000 samples a second, 16 bits, a tone that grows.
+pub(crate) fn tone_of(frames: u64) -> Vec<u8> {
+    let samples = (0..frames * 320).map(|i| ((i as f64 * 0.3).sin() * i as f64 * 3.0) as i16);
     let data: Vec<u8> = samples.flat_map(i16::to_le_bytes).collect();
     let length = data.len() as u32;
     let header: [&[u8]; 12] = [

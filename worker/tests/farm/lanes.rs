@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::house::{House, TERM};
 
 /// Runs one worker for each entry of `lanes` until the job has ended.
-async fn run(house: &House, lanes: &[&[Lane]]) {
+pub(crate) async fn run(house: &House, lanes: &[&[Lane]]) {
     let cancel = CancellationToken::new();
     let mut workers = JoinSet::new();
     for (place, lanes) in lanes.iter().enumerate() {

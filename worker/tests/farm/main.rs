@@ -2,6 +2,7 @@
 
 mod aside;
 mod bells;
+mod chains;
 mod crash;
 mod faces;
 mod gates;

@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) spoils: Mutex<Option<Spoils>>,
     /// What the detector sees; without it there is no detector.
     pub(crate) faces: Mutex<Option<Vec<FaceFinding>>>,
+    /// Where chains begin besides the film's first.
+    pub(crate) chains: Mutex<Vec<u64>>,
     /// The face boxes that portraits were prepared with, in pixels of the crop.
     pub(crate) prepared: Mutex<Vec<Option<FaceBox>>>,
 }
@@ -179,7 +181,9 @@ impl Renderer for Summing {
         assert_eq!(clip.features.shape(), [CLIP as usize + 2, 1]);
         let (spoils, moves) = (*self.script.spoils.lock().unwrap(), clip.motion.is_some());
         let anchors = spoils.is_some() && clip.take == 0;
-        assert!(anchors || moves == (clip.frames.start > 0), "every clip but the first has motion frames");
+        let begins = clip.frames.start == 0 || self.script.chains.lock().unwrap().contains(&clip.frames.start);
+        assert!(anchors || moves || begins, "every clip but the first of a chain has motion frames");
+        assert!(!moves || clip.frames.start > 0, "nothing comes before the film");
         self.takes_its_time(clip);
         if self.go_on_until_stopped(clip, step) {
             return Err(shared::Error::stopped());
@@ -194,6 +198,10 @@ impl Renderer for Summing {
         for tensor in [&clip.features].into_iter().chain(motion) {
             tensor.data().iter().for_each(|x| digest.update(&x.to_bits().to_le_bytes()));
         }
+        if let Some(known) = &clip.known {
+            known.check(CLIP as usize, [2, 1, 1])?;
+            digest.field(format!("{:?} {:?} {:?}", known.pinned, known.bridging, known.latents).as_bytes());
+        }
         let sum = match spoils {
             _ if self.breaks(clip) => f32::NAN,
             None => number(digest),
@@ -203,7 +211,12 @@ impl Renderer for Summing {
                 if spoils(clip.frames.start, clip.take, moves) { -like } else { like }
             }
         };
-        let rows = (clip.frames.start..clip.frames.end).flat_map(|frame| [frame as f32, sum]).collect();
+        let held = |place: usize| clip.known.as_ref().filter(|known| known.pinned[place]);
+        let row = |(place, frame): (usize, u64)| match held(place) {
+            Some(known) => [known.latents.data()[2 * place], known.latents.data()[2 * place + 1]],
+            None => [frame as f32, sum],
+        };
+        let rows = (clip.frames.start..clip.frames.end).enumerate().flat_map(row).collect();
         Tensor::new([CLIP as usize, 2, 1, 1], rows)
     }
 

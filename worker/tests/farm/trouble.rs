@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use shared::{Frames, JobState, Plan, TaskId, TaskKind, TaskNode, TaskState, Terms, ports::BlobKey};
+use shared::{JobState, TaskState, ports::BlobKey};
 
-use super::house::{House, TERM, order};
+use super::house::{House, TERM};
 
 #[tokio::test]
 async fn a_broken_clip_is_tried_once_more() {
@@ -61,23 +61,6 @@ async fn a_missing_blob_is_the_worlds_fault_and_is_tried_again() {
     let (state, error) = house.ended().await;
     assert_eq!(state, JobState::Failed);
     assert!(error.contains("inputs/portrait"), "{error}");
-}
-
-#[tokio::test]
-async fn a_bridge_is_refused_with_its_reason() {
-    let house = House::new().await;
-    let mut order = order();
-    order.seed = 8;
-    let mut plan = Plan::new(order.shape).unwrap();
-    let kind = TaskKind::Bridge { seam: 0, frames: Frames::new(4, 8) };
-    plan.tasks.push(TaskNode { id: TaskId::of(&kind), kind, needs: vec![] });
-    house.stores.ledger.cancel(&house.job, None, shared::Timestamp(2)).await.unwrap();
-    house.stores.ledger.submit(&order, &Terms::default(), &plan, shared::Timestamp(3)).await.unwrap();
-    let worker = house.worker("only");
-    house.work(&worker).await;
-    let job = house.stores.ledger.job(&order.job_id()).await.unwrap().unwrap();
-    assert_eq!(job.state, JobState::Failed);
-    assert!(job.error.unwrap().contains("seam 0"));
 }
 
 #[tokio::test]

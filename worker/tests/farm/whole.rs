@@ -41,9 +41,9 @@ async fn what_is_kept_is_what_the_design_names() {
         "logs/segment-0-00002/1/log-00000.jsonl",
         "part-00000/1/part.mp4",
         "part-00001/1/part.mp4",
-        "prepare/1/features-00000.safetensors",
-        "prepare/1/features-00001.safetensors",
-        "prepare/1/features-00002.safetensors",
+        "prepare/1/features-segment-0-00000.safetensors",
+        "prepare/1/features-segment-0-00001.safetensors",
+        "prepare/1/features-segment-0-00002.safetensors",
         "prepare/1/prepared.safetensors",
         "prepare/1/quality.safetensors",
         "segment-0-00000/1/handoff.safetensors",
@@ -52,6 +52,8 @@ async fn what_is_kept_is_what_the_design_names() {
         "segment-0-00001/1/latents.safetensors",
         "segment-0-00002/1/handoff.safetensors",
         "segment-0-00002/1/latents.safetensors",
+        "sound/1/sound-00000.mp4",
+        "sound/1/sound-00001.mp4",
     ];
     assert_eq!(house.blobs().await, expected, "the clips are gone once their segment counts");
 }

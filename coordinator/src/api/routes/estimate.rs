@@ -1,7 +1,10 @@
 //! `POST /v1/estimate`: how much work a film would be.
 
 use axum::{Json, extract::State};
-use shared::{Name, Plan, Shape};
+use shared::{
+    Name, Plan, Shape,
+    seams::{self, Score},
+};
 
 use crate::{
     api::{
@@ -35,8 +38,18 @@ pub(crate) async fn ask(
         return Err(Problem::field("seconds", format!("a track of {} s", ask.seconds))
             .mend("give more than 0 and at most 86400"));
     }
-    let EstimateAsk { seconds, model, fps, segment_clips, part_segments, pool } = ask;
-    let order = OrderBody { model, fps, segment_clips, part_segments, pool, ..OrderBody::default() };
+    let EstimateAsk { seconds, model, fps, segment_clips, part_segments, continuity, chain_seconds, join, pool } = ask;
+    let order = OrderBody {
+        model,
+        fps,
+        segment_clips,
+        part_segments,
+        continuity,
+        chain_seconds,
+        join,
+        pool,
+        ..OrderBody::default()
+    };
     let ordered = order.read(&farm.settings, &caller.tenant)?;
     let card = card(&farm, &ordered.model).await?;
     // Milliseconds are finer than any track's end matters.
@@ -46,8 +59,12 @@ pub(crate) async fn ask(
         segment_clips: ordered.wishes.segment_clips,
         part_segments: ordered.wishes.part_segments,
     };
-    let plan = Plan::new(shape)?;
+    // Without a track there are no pauses: seams are laid at even distances, as many as there will be.
+    let (fps, cutting) = (ordered.wishes.fps, ordered.wishes.cutting);
+    let seams = seams::lay(cutting, &Score { shape, fps, pauses: None, shots: &[] });
+    let seams = seams.map_err(|error| Problem::from(error).said_of_fields())?;
+    let plan = Plan::cut(shape, &seams::cuts(&seams, cutting, &shape))?;
     let pool: &Name = &ordered.terms.pool;
     let rates = Rates::of(&farm.rates().await?, &card.name, pool);
-    Ok(Json(EstimateBody::new(&estimate(&plan, &rates), ordered.wishes.fps)))
+    Ok(Json(EstimateBody::new(&estimate(&plan, &rates), fps)))
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use utoipa::ToSchema;
 
+use super::chains::{ContinuityBody, JoinBody};
 use crate::estimate::Estimate;
 
 /// How much work a film is. Seconds are absent while the farm has not measured such work.
@@ -13,6 +14,8 @@ pub(crate) struct EstimateBody {
     pub(crate) seconds: f64,
     /// Frames of the film.
     pub(crate) frames: u64,
+    /// Chains that are rendered side by side.
+    pub(crate) chains: u64,
     /// Tasks by kind.
     pub(crate) tasks: BTreeMap<&'static str, u64>,
     /// Seconds of rendering, on one worker of the pool.
@@ -30,6 +33,7 @@ impl EstimateBody {
         Self {
             seconds: fps.seconds(estimate.frames),
             frames: estimate.frames,
+            chains: estimate.chains,
             tasks: estimate.tasks.iter().copied().collect(),
             render_seconds: short(estimate.render_seconds),
             stitch_seconds: short(estimate.stitch_seconds),
@@ -53,6 +57,12 @@ pub(crate) struct EstimateAsk {
     pub(crate) segment_clips: Option<u32>,
     /// Segments in a part.
     pub(crate) part_segments: Option<u32>,
+    /// Whether the film is cut into chains.
+    pub(crate) continuity: Option<ContinuityBody>,
+    /// About how many seconds of film a chain renders when it is `anchored`.
+    pub(crate) chain_seconds: Option<u32>,
+    /// How chains are joined.
+    pub(crate) join: Option<JoinBody>,
     /// The pool of workers.
     pub(crate) pool: Option<String>,
 }

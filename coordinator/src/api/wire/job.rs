@@ -8,7 +8,11 @@ use shared::{
 };
 use utoipa::ToSchema;
 
-use super::{estimate::EstimateBody, picture::PictureBody};
+use super::{
+    chains::{JoinBody, SeamBody},
+    estimate::EstimateBody,
+    picture::PictureBody,
+};
 use crate::{eta::Eta, rfc3339};
 
 /// A job.
@@ -107,6 +111,11 @@ pub(crate) struct EffectiveOrder {
     pub(crate) segment_clips: u32,
     /// Segments in a part.
     pub(crate) part_segments: u32,
+    /// Chains that are rendered side by side.
+    pub(crate) chains: u64,
+    /// How they are joined; absent for one chain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) join: Option<JoinBody>,
     /// What shapes the picture; what is absent is the model pack's default.
     pub(crate) settings: PictureBody,
     /// Of which film it changes some frames; absent for a film of its own.
@@ -166,6 +175,8 @@ pub(crate) struct AcceptedBody {
     pub(crate) job: JobBody,
     /// How much work it is.
     pub(crate) estimate: EstimateBody,
+    /// Where chains meet, and why there.
+    pub(crate) seams: Vec<SeamBody>,
     /// What the client should know, in whole sentences: which of several faces was taken, for example.
     pub(crate) remarks: Vec<String>,
 }
@@ -232,6 +243,8 @@ impl EffectiveOrder {
             seed: order.seed,
             segment_clips: order.shape.segment_clips,
             part_segments: order.shape.part_segments,
+            chains: order.cuts.seams.len() as u64 + 1,
+            join: (!order.cuts.is_one_chain()).then(|| order.cuts.join.into()),
             settings: PictureBody::of(&order.settings),
             retake: order.retake.as_ref().map(|retake| RetakeOf::new(retake, order.fps)),
         }

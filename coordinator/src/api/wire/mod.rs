@@ -1,5 +1,6 @@
 //! What goes over the wire. The types of [`shared`] stay free to change; these are the contract.
 
+pub(crate) mod chains;
 pub(crate) mod crew;
 pub(crate) mod estimate;
 pub(crate) mod job;

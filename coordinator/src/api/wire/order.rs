@@ -5,12 +5,16 @@ use std::collections::BTreeMap;
 use shared::{
     Fps, Name, Priority, Terms,
     plan::Preview,
+    shots::ShotList,
     span::Span,
     terms::{Consent, ConsentKind, Webhook},
 };
 use utoipa::ToSchema;
 
-use super::picture::PictureBody;
+use super::{
+    chains::{ContinuityBody, JoinBody, cutting},
+    picture::PictureBody,
+};
 use crate::{
     Wishes,
     api::{
@@ -43,6 +47,15 @@ pub(crate) struct OrderBody {
     /// Segments in a part, 1 to 1000.
     #[schema(minimum = 1, maximum = 1000)]
     pub(crate) part_segments: Option<u32>,
+    /// Whether the film is cut into chains that are rendered side by side.
+    pub(crate) continuity: Option<ContinuityBody>,
+    /// About how many seconds of film a chain renders when it is `anchored`, 1 to 3600.
+    #[schema(minimum = 1, maximum = 3600)]
+    pub(crate) chain_seconds: Option<u32>,
+    /// How chains are joined.
+    pub(crate) join: Option<JoinBody>,
+    /// Where an editor has cut: the text of an EDL (CMX 3600) or of an OTIO timeline.
+    pub(crate) shots: Option<String>,
     /// What shapes the picture.
     pub(crate) settings: PictureBody,
     /// How urgent it is: `low`, `normal`, `high`, `urgent` or a number from 0 to 100.
@@ -173,6 +186,8 @@ impl OrderBody {
             seed: self.seed.unwrap_or(SEED),
             segment_clips: thousand("segment_clips", self.segment_clips, settings.segment_clips)?,
             part_segments: thousand("part_segments", self.part_segments, settings.part_segments)?,
+            cutting: cutting(self.continuity, self.chain_seconds, self.join, settings.cutting)?,
+            shots: self.shots.clone().map(|text| ShotList { name: "shots".into(), text }),
             settings: self.settings.read()?,
         };
         let model = self.model.clone().unwrap_or_else(|| settings.model.clone());

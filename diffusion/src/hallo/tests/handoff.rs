@@ -1,10 +1,18 @@
-//! Both ways to hand motion frames on, and films without guidance.
+//! Both ways to hand motion frames on, frames that are held, and films without guidance.
 
 use candle_core::Tensor;
-use shared::{job::MotionHandoff, ports::model::Control};
+use shared::{
+    job::MotionHandoff,
+    ports::model::{Bridging, Control, Known},
+};
 
 use super::{TOY, error, film, numbers, speech};
-use crate::hallo::film::Film;
+use crate::{
+    hallo::film::Film,
+    known::{ClipNoise, KnownFrames},
+    latents::channels_first,
+    sampler::Start,
+};
 
 /// The latents of clip `clip` after `before`.
 fn draw(film: &Film, clip: u64, before: Option<&Tensor>) -> Tensor {
@@ -33,6 +41,39 @@ fn the_ways_part_after_the_first_clip() {
     println!("second clip, latents against pixels: {difference:.3}");
     // What `docs/network.md` says: 17 %, with an autoencoder of random weights that keeps little of a picture.
     assert!((0.12..0.22).contains(&difference), "{difference}");
+}
+
+#[test]
+fn held_frames_stay_whichever_way_motion_frames_go() {
+    let (config, network) = &*TOY;
+    let [c, size] = [config.vae.latent_channels, config.latent_size()];
+    let (frames, row) = (config.clip.frames, c * size * size);
+    let first = draw(&film(config, network, MotionHandoff::Latents, 3.5), 0, None);
+    let before = first.narrow(0, frames - config.clip.motion_frames, config.clip.motion_frames).unwrap();
+    let audio = network.audio.forward(&speech(config, 6)).unwrap();
+    let given: Vec<f32> = numbers(&[frames * row], 11).to_vec1().unwrap();
+    let known = Known {
+        latents: shared::Tensor::new([frames, c, size, size], given).unwrap(),
+        pinned: (0..frames).map(|frame| frame < 2 || frame + 2 >= frames).collect(),
+        bridging: Bridging { steps: 2, strength: 0.5, jumps: 1 },
+    };
+    let noise = ClipNoise { seed: 3, take: 0, first: 0, frames, latent: [c, size, size], shared: 0.0 };
+    let known_frames = KnownFrames::new(&known, noise, |_| ());
+    let made = [MotionHandoff::Pixels, MotionHandoff::Latents].map(|way| {
+        let film = film(config, network, way, 3.5);
+        let motion = film.motion(network, Some(&before.contiguous().unwrap())).unwrap();
+        let told = film.conditions(network, &audio, &motion).unwrap();
+        let x = film.clip(network, Start::Known(&known_frames), &told, &mut |_| Control::Continue).unwrap();
+        assert!(x.iter().all(|x| x.is_finite()));
+        channels_first(&x, size * size, c)
+    });
+    for (frame, held) in known.pinned.iter().enumerate() {
+        let rows = frame * row..(frame + 1) * row;
+        for made in &made {
+            assert_eq!(made[rows.clone()] == known.latents.data()[rows.clone()], *held, "frame {frame}");
+        }
+    }
+    assert_ne!(made[0], made[1], "motion frames count");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every size and setting that the Hallo network's shape and sampler depend on.
 
 use serde::{Deserialize, Serialize};
+use shared::ports::Bridging;
 
 use crate::pack::manifest::{Betas, PictureSize};
 
@@ -192,6 +193,9 @@ pub struct HalloSampler {
     pub steps: usize,
     /// Guidance scale when the order names none.
     pub guidance: f32,
+    /// How bridges are denoised; what suits the number of steps when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<Bridging>,
 }
 
 impl HalloConfig {
@@ -256,6 +260,8 @@ impl HalloConfig {
             ((1..=self.sampler.train_steps).contains(&self.sampler.steps), "sampler.steps: 1 to sampler.train_steps"),
         ];
         let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
+        let bridge = self.sampler.bridge.and_then(|bridge| bridge.check().err());
+        let broken = broken.or_else(|| bridge.map(|e| format!("sampler.bridge: {e}")));
         broken.or_else(|| self.speech_fault()).or_else(|| self.map_fault())
     }
 

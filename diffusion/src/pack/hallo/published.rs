@@ -144,6 +144,7 @@ fn together(network: &NetworkJson, unet: UnetJson, vae: VaeJson, speech: SpeechJ
             beta_end: scheduler.beta_end,
             steps: network.inference_steps,
             guidance: network.cfg_scale,
+            bridge: None,
         },
     }
 }

@@ -75,7 +75,7 @@ pub async fn retake(
     let parts = parts(&base.id, order, &made)?;
     let runs: Vec<_> = parts.iter().map(|part| part.frames).collect();
     let needed = Retake::needed(&runs, frames, &cuts, &order.shape);
-    let latents = latents(&base.id, order, &made, needed, frames)?;
+    let latents = latents(&base.id, order, &made, needed, Retake::forgotten(frames, &cuts, &order.shape))?;
     let retake = Retake { base: base.id.clone(), frames, latents, parts };
     still_there(&retake, blobs).await?;
     let [portrait, audio] = files(base, wishes, blobs, scratch).await?;
@@ -128,16 +128,16 @@ fn parts(job: &JobId, order: &Order, made: &HashMap<TaskId, u32>) -> Result<Vec<
     Ok(parts)
 }
 
-/// The latents of the earlier film in `needed`, but for those that lie within `frames`.
+/// The latents of the earlier film in `needed`, but for those that lie within `forgotten`.
 fn latents(
     job: &JobId,
     order: &Order,
     made: &HashMap<TaskId, u32>,
     needed: Frames,
-    frames: Frames,
+    forgotten: Frames,
 ) -> Result<Vec<Kept>> {
     let sources = Layout::of(order)?.sources(needed).into_iter();
-    let outside = |source: &Source| source.frames.meet(frames) != source.frames;
+    let outside = |source: &Source| source.frames.meet(forgotten) != source.frames;
     let kept = |Source { origin, frames }| match origin {
         Origin::Task(kind) => Ok(Kept { frames, blob: blob(job, &kind, made, LATENTS)? }),
         Origin::Kept(kept) => Ok(Kept { frames, blob: kept.blob }),

@@ -93,6 +93,16 @@ impl Retake {
         Frames::new(start.min(changed.start.saturating_sub(lead)), end)
     }
 
+    /// The frames in the middle of `frames` of whose earlier latents nothing is read: a bridge reads both of its sides in the whole overlap.
+    pub fn forgotten(frames: Frames, cuts: &Cuts, shape: &Shape) -> Frames {
+        let reach = u64::from(cuts.reach);
+        let Frames { start, end } = frames;
+        Frames::new(
+            if start == 0 { 0 } else { start + reach },
+            if end == shape.frames { end } else { end.saturating_sub(reach) },
+        )
+    }
+
     pub(super) fn check(&self, cuts: &Cuts, shape: &Shape) -> Result<()> {
         let wrong =
             |what: String| Err(Error::order(format!("the retake of job {} cannot be planned: {what}", self.base)));
@@ -113,7 +123,8 @@ impl Retake {
         }
         let parts: Vec<_> = self.parts.iter().map(|part| part.frames).collect();
         let needed = Self::needed(&parts, self.frames, cuts, shape);
-        let missing = [Frames::new(needed.start, self.frames.start), Frames::new(self.frames.end, needed.end)]
+        let inner = Self::forgotten(self.frames, cuts, shape);
+        let missing = [Frames::new(needed.start, inner.start), Frames::new(inner.end, needed.end)]
             .into_iter()
             .find_map(|run| self.gap(run));
         match missing {

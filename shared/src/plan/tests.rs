@@ -143,6 +143,7 @@ fn a_retake_that_keeps_too_little_is_found_out() {
         assert!(Plan::again(shape(480), &cuts, &retake).is_err(), "{retake:?}");
     };
     broken(&|retake| drop(retake.latents.remove(3)));
+    broken(&|retake| drop(retake.latents.remove(4)));
     broken(&|retake| drop(retake.latents.remove(5)));
     broken(&|retake| drop(retake.parts.remove(0)));
     broken(&|retake| drop(retake.parts.pop()));

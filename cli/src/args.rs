@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand, ValueHint};
 
 pub(crate) mod access;
+pub(crate) mod bench;
 pub(crate) mod chains;
 pub(crate) mod clean;
 pub(crate) mod jobs;
@@ -16,6 +17,7 @@ pub(crate) mod roles;
 pub(crate) mod simulate;
 
 use access::{TenantArgs, TokenArgs};
+use bench::BenchArgs;
 use clean::CleanArgs;
 use jobs::{CancelArgs, DownloadArgs, JobArgs, JobsArgs, LogsArgs, PriorityArgs, QualityArgs, RetakeArgs, WorkersArgs};
 use model::ModelArgs;
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Clean(CleanArgs),
     /// Look at the model packs.
     Model(ModelArgs),
+    /// Measure what a model pack can do.
+    Bench(BenchArgs),
     /// Check versions, codecs, device, model packs, stores and API, and say how to mend what is wrong.
     #[command(after_help = "\
 Examples:

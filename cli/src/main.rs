@@ -6,6 +6,7 @@ mod output;
 mod access;
 mod args;
 mod batch;
+mod bench;
 mod chance;
 mod clean;
 mod client;
@@ -71,6 +72,7 @@ fn run(cli: &Cli) -> Result<u8> {
         Command::Simulate(args) => simulate::run(args, settings, json),
         Command::Clean(args) => clean::run(args, settings, json),
         Command::Model(args) => model::run(args, settings, json),
+        Command::Bench(args) => bench::run(args, settings, json),
         Command::Doctor => Ok(doctor::run(settings, json)),
         Command::Completions { .. } => Ok(exit::DONE),
         Command::Coordinator(args) => roles::coordinator(args, settings),

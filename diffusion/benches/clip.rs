@@ -46,6 +46,7 @@ fn main() -> Result<()> {
         motion: None,
         known: None,
         take: 0,
+        fps: Fps::PAL,
     };
     let mut go = |_| Control::Continue;
     let mut latents = renderer.render(&clip, &mut go)?;

@@ -7,13 +7,25 @@
 //! back and made again with fresh noise, so that free frames come to agree with those that are held (`RePaint`, section 4.2).
 
 use shared::{
-    noise,
+    Fps, Frames, noise,
+    path::HeadPath,
     ports::model::{Bridging, ClipInput, Known},
 };
 
 use crate::schedule::{roots, trailing_steps};
 
-/// Where the noise of a clip comes from: each frame's is a function of the seed, the take and its place in the film.
+/// The head path on the noise of a film (`shared::path`).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct OnNoise {
+    /// The pack's.
+    pub(crate) path: HeadPath,
+    /// Head speed in degrees a frame at 25 frames a second.
+    pub(crate) speed: f64,
+    /// The film's rate.
+    pub(crate) fps: Fps,
+}
+
+/// Where the noise of a clip comes from: each frame's is a function of the seed, the take and its place in the film. Every take has the same head path.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ClipNoise {
     /// The job's seed.
@@ -28,20 +40,44 @@ pub(crate) struct ClipNoise {
     pub(crate) latent: [usize; 3],
     /// Share of the variance that all frames of a film have in common.
     pub(crate) shared: f64,
+    /// What is laid on it; nothing for a network that was not trained so.
+    pub(crate) path: Option<OnNoise>,
 }
 
 impl ClipNoise {
     /// Noise of a clip for a model with latents of this shape.
-    pub(crate) fn of(clip: &ClipInput, seed: u64, latent: [usize; 3], shared: f64) -> Self {
-        Self { seed, take: clip.take, first: clip.frames.start, frames: clip.frames.len() as usize, latent, shared }
+    pub(crate) fn of(
+        clip: &ClipInput,
+        seed: u64,
+        latent: [usize; 3],
+        shared: f64,
+        path: Option<(HeadPath, f64)>,
+    ) -> Self {
+        let path = path.map(|(path, speed)| OnNoise { path, speed, fps: clip.fps });
+        let Frames { start: first, .. } = clip.frames;
+        Self { seed, take: clip.take, first, frames: clip.frames.len() as usize, latent, shared, path }
     }
 
     /// What the clip starts from, `[f, s, s, c]`.
     pub(crate) fn first(&self) -> Vec<f32> {
-        self.draw(|frame, out| noise::mixed(self.seed, self.take, frame, self.shared, out))
+        let mut noise = self.draw(|frame, out| noise::mixed(self.seed, self.take, frame, self.shared, out));
+        self.add_path(&mut noise, 1.0);
+        noise
     }
 
-    /// What is added when a step is taken back, `[f, s, s, c]`; another one for each `round`.
+    /// Adds `scale` times the head path to numbers of the clip's frames, `[f, s, s, c]`: to the first channels of every pixel.
+    fn add_path(&self, x: &mut [f32], scale: f32) {
+        let Some(OnNoise { path, speed, fps }) = self.path else { return };
+        let frame_numbers = self.latent.iter().product();
+        for (frame, numbers) in (self.first..).zip(x.chunks_exact_mut(frame_numbers)) {
+            let added = path.on_noise(&path.pose(self.seed, speed, frame, fps));
+            for pixel in numbers.chunks_exact_mut(self.latent[0]) {
+                pixel.iter_mut().zip(added).for_each(|(x, added)| *x += scale * added);
+            }
+        }
+    }
+
+    /// What is added when a step is taken back, `[f, s, s, c]`, without the head path; another one for each `round`.
     pub(crate) fn jump(&self, round: u32) -> Vec<f32> {
         self.draw(|frame, out| noise::mixed_jump(self.seed, self.take, round, frame, self.shared, out))
     }
@@ -114,11 +150,15 @@ impl KnownFrames {
 
     /// Takes a step back: from signal share `from` to the lower share `to`, for the `round`-th time in the clip:
     /// `x' = sqrt(to/from) x + sqrt(1 - to/from) z` (`RePaint`, algorithm 1).
+    ///
+    /// The noise that is added has no head path. What `x` has of it, `sqrt(1 - from)` times, is filled up to the level `sqrt(1 - to)` that noise has
+    /// after the jump, so that the network reads the same path at every step.
     pub(crate) fn jump_back(&self, x: &mut [f32], from: f64, to: f64, round: u32) {
         let (signal, noise) = roots(to / from);
         for (x, z) in x.iter_mut().zip(self.noise.jump(round)) {
             *x = signal * *x + noise * z;
         }
+        self.noise.add_path(x, roots(to).1 - signal * roots(from).1);
     }
 }
 

@@ -108,6 +108,7 @@ mod tests {
             relative_scale: 0.0,
             head_speed: None,
             bridge: None,
+            path: None,
         }
     }
 

@@ -16,6 +16,7 @@ pub mod log;
 pub mod noise;
 pub mod outage;
 pub mod pace;
+pub mod path;
 pub mod pauses;
 pub mod picture;
 pub mod plan;

@@ -24,6 +24,8 @@ pub enum Stream {
     },
     /// The part of [`Stream::Jump`] that all frames of a film share.
     FilmJump(u32),
+    /// Numbers of a head path ([`crate::path`]): an axis of it, drawn for a knot or a slot in place of a frame.
+    Path(u32),
 }
 
 const MULTIPLIER: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
@@ -53,6 +55,19 @@ fn philox(mut counter: [u32; 4], mut key: [u32; 2]) -> [u32; 4] {
 /// # Panics
 /// When `out` holds more than 2^26 numbers, more than the counter has blocks for.
 pub fn normals(seed: u64, stream: Stream, frame: u64, out: &mut [f32]) {
+    // The top byte of the block word holds the stream; 2^24 blocks of four numbers remain for a frame.
+    assert!(out.len() <= 4 << 24, "a frame of noise holds at most 2^26 numbers");
+    for (block, numbers) in (0..).zip(out.chunks_mut(4)) {
+        let bits = bits(seed, stream, frame, block);
+        let pairs = [box_muller(bits[0], bits[1]), box_muller(bits[2], bits[3])];
+        for (number, value) in numbers.iter_mut().zip(pairs.as_flattened()) {
+            *number = *value as f32;
+        }
+    }
+}
+
+/// 128 random bits: a block of a frame's noise.
+fn bits(seed: u64, stream: Stream, frame: u64, block: u32) -> [u32; 4] {
     let (low, high) = (frame as u32, (frame >> 32) as u32);
     let (tag, words) = match stream {
         Stream::Frame => (0, [0, low, high]),
@@ -61,25 +76,30 @@ pub fn normals(seed: u64, stream: Stream, frame: u64, out: &mut [f32]) {
         // No film has 2^32 frames: the word of a frame's high bits is free.
         Stream::Jump { take, round } => (2, [take, low, round]),
         Stream::FilmJump(round) => (3, [0, 0, round]),
+        Stream::Path(axis) => (4, [axis, low, high]),
     };
-    // The top byte of the block word holds the stream; 2^24 blocks of four numbers remain for a frame.
-    assert!(out.len() <= 4 << 24, "a frame of noise holds at most 2^26 numbers");
-    let key = [seed as u32, (seed >> 32) as u32];
-    for (block, numbers) in out.chunks_mut(4).enumerate() {
-        let bits = philox([block as u32 | tag << 24, words[0], words[1], words[2]], key);
-        let pairs = [box_muller(bits[0], bits[1]), box_muller(bits[2], bits[3])];
-        for (number, value) in numbers.iter_mut().zip(pairs.as_flattened()) {
-            *number = *value;
-        }
-    }
+    philox([block | tag << 24, words[0], words[1], words[2]], [seed as u32, (seed >> 32) as u32])
 }
 
+/// A standard normal number of a head path: for a knot of one of its axes.
+pub(crate) fn normal(seed: u64, axis: u32, knot: u64) -> f64 {
+    let [a, b, ..] = bits(seed, Stream::Path(axis), knot, 0);
+    box_muller(a, b)[0]
+}
+
+/// A number of a head path that lies anywhere from 0 up to 1 alike.
+pub(crate) fn uniform(seed: u64, axis: u32, slot: u64) -> f64 {
+    f64::from(bits(seed, Stream::Path(axis), slot, 0)[0]) * UNIT
+}
+
+/// What 32 bits are multiplied with to lie below 1.
+const UNIT: f64 = 1.0 / 4_294_967_296.0;
+
 /// Two normal numbers from 64 uniform bits.
-fn box_muller(a: u32, b: u32) -> [f32; 2] {
-    const UNIT: f64 = 1.0 / 4_294_967_296.0;
+fn box_muller(a: u32, b: u32) -> [f64; 2] {
     let radius = libm::sqrt(-2.0 * libm::log((f64::from(a) + 1.0) * UNIT));
     let angle = std::f64::consts::TAU * f64::from(b) * UNIT;
-    [(radius * libm::cos(angle)) as f32, (radius * libm::sin(angle)) as f32]
+    [radius * libm::cos(angle), radius * libm::sin(angle)]
 }
 
 /// The noise of one frame where a share `shared` (0 to 1) of its variance is common to the whole film:

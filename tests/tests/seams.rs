@@ -114,7 +114,14 @@ impl Film {
         for start in (frames.start..frames.end).step_by(clip as usize) {
             let window = Frames::new(start, start + clip);
             let motion = clips.last().map(|before| before.slice(before.rows() - motion, before.rows()).unwrap());
-            let input = ClipInput { frames: window, features: self.features(window), motion, known: None, take: 0 };
+            let input = ClipInput {
+                frames: window,
+                features: self.features(window),
+                motion,
+                known: None,
+                take: 0,
+                fps: Fps::PAL,
+            };
             clips.push(self.render(&input));
         }
         Tensor::join(&clips).unwrap().slice(0, frames.len() as usize).unwrap()
@@ -138,7 +145,7 @@ impl Film {
         for window in pass.windows().to_vec() {
             let known = Some(pass.known(window, how).unwrap());
             let (features, motion) = (self.features(window), Some(pass.motion(window).unwrap()));
-            let latents = self.render(&ClipInput { frames: window, features, motion, known, take: 0 });
+            let latents = self.render(&ClipInput { frames: window, features, motion, known, take: 0, fps: Fps::PAL });
             pass.put(window, &latents).unwrap();
         }
         pass

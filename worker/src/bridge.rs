@@ -117,7 +117,14 @@ impl Span<'_> {
     async fn render(&mut self, run: &str, window: Frames, pass: &Pass) -> Result<Tensor> {
         let known = Some(pass.known(window, self.how)?);
         let features = self.features_of(window)?;
-        let input = ClipInput { frames: window, features, motion: Some(pass.motion(window)?), known, take: 0 };
+        let input = ClipInput {
+            frames: window,
+            features,
+            motion: Some(pass.motion(window)?),
+            known,
+            take: 0,
+            fps: self.work.lease.order.fps,
+        };
         let idle = match self.renderer.take() {
             Some(renderer) => renderer,
             None => self.work.renderer().await?,

@@ -34,7 +34,14 @@ pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
     let mut renderer = None;
     for (place, clip) in segment.clips().enumerate().skip(kept) {
         let motion = clips.latents.last().or(handed.as_ref()).map(|before| segment.motion(before)).transpose()?;
-        let input = ClipInput { frames: clip, features: segment.features_of(place)?, motion, known: None, take: 0 };
+        let input = ClipInput {
+            frames: clip,
+            features: segment.features_of(place)?,
+            motion,
+            known: None,
+            take: 0,
+            fps: work.lease.order.fps,
+        };
         let idle = match renderer.take() {
             Some(renderer) => renderer,
             None => work.renderer().await?,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use shared::{
     Bundle, Error, Picture, Result,
+    path::HeadPath,
     ports::model::{ClipInput, Control, Renderer},
 };
 
@@ -97,6 +98,11 @@ impl EmoRenderer {
         [self.manifest.vae.latent_channels, size, size]
     }
 
+    /// The head path of the pack, at the head speed of the job; a head that nobody asked to move rests and blinks.
+    fn head_path(&self) -> Option<(HeadPath, f64)> {
+        self.manifest.sampler.path.map(|path| (path, f64::from(self.head_speed.unwrap_or(0.0))))
+    }
+
     /// Conditions without audio and motion.
     fn steady(&mut self) -> candle_core::Result<Conditions> {
         if let Some(steady) = &self.steady {
@@ -172,7 +178,8 @@ impl Renderer for EmoRenderer {
         let [c, height, width] = self.latent_shape();
         let f = self.manifest.temporal.clip_frames;
         let portrait = self.prepared.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
-        let noise = ClipNoise::of(clip, self.seed, [c, height, width], self.manifest.sampler.noise_shared);
+        let noise =
+            ClipNoise::of(clip, self.seed, [c, height, width], self.manifest.sampler.noise_shared, self.head_path());
         let off_portrait = |latents: &mut [f32]| self.sampling.off_portrait(latents, &portrait);
         let known = clip.known.as_ref().map(|known| KnownFrames::new(known, noise, off_portrait));
         let start = Start::of(known.as_ref(), &noise);

@@ -48,6 +48,7 @@ fn clip(start: u64, motion: Option<Tensor>) -> ClipInput {
         motion,
         known: None,
         take: 0,
+        fps: Fps::PAL,
     }
 }
 
@@ -115,6 +116,55 @@ fn held_frames_stay_to_the_last_bit_and_the_others_are_drawn_between_them() {
         let bridging = Bridging { steps: bridging.0, strength: bridging.1, jumps: bridging.2 };
         assert!(refused(Known { bridging, ..known.clone() }), "{bridging:?}");
     }
+}
+
+/// The tiny pack with head paths, as the manifest of a pack has them.
+fn with_paths(change: impl Fn(&str) -> String) -> shared::Result<std::sync::Arc<dyn Model>> {
+    const PATH: &str = "\n[sampler.path]\nknot_seconds = 0.6\nrate = 1.965\ndegrees = 8.0\nlimit = 20.0\nshare = [0.8, 0.45, 0.4]\nlids = 3.0\nblink_seconds = 4.0\n";
+    let dir = tempfile::tempdir().unwrap();
+    let weights = weights_file();
+    write_pack(dir.path(), &weights);
+    std::fs::write(dir.path().join(MANIFEST), manifest_text(&sha256(&weights)) + &change(PATH)).unwrap();
+    open(dir.path().to_str().unwrap(), &[])
+}
+
+#[test]
+fn a_pack_with_head_paths_draws_another_head_for_each_seed_time_and_speed() {
+    let (plain, model) = (tiny(), with_paths(str::to_owned).unwrap());
+    let settings = |speed| Settings { head_speed: Some(speed), ..Settings::default() };
+    let render = |model: &dyn Model, speed, input: &ClipInput| {
+        renderer(model, &settings(speed), 7).render(input, &mut go).unwrap()
+    };
+    let first = render(&*model, 0.4, &clip(0, None));
+    assert_ne!(first, render(&*plain, 0.4, &clip(0, None)));
+    assert_eq!(first, render(&*with_paths(str::to_owned).unwrap(), 0.4, &clip(0, None)), "on any worker");
+    assert_ne!(first, render(&*model, 0.4, &ClipInput { fps: "50".parse().unwrap(), ..clip(0, None) }), "another time");
+    assert_eq!(
+        render(&*plain, 0.4, &clip(0, None)),
+        render(&*plain, 0.4, &ClipInput { fps: "50".parse().unwrap(), ..clip(0, None) }),
+        "noise without a path does not know of time"
+    );
+    // A bridge between held frames: the free ones are drawn with the same path.
+    let left = first.clone();
+    let pinned = vec![true, true, false, false, true, true];
+    let known = Known { latents: left.clone(), pinned, bridging: Bridging { steps: 3, strength: 0.7, jumps: 1 } };
+    let made = render(&*model, 0.4, &ClipInput { known: Some(known), ..clip(0, None) });
+    assert_eq!(made.slice(0, 2).unwrap(), left.slice(0, 2).unwrap());
+    assert_eq!(made.slice(4, 6).unwrap(), left.slice(4, 6).unwrap());
+}
+
+#[test]
+fn wrong_head_paths_are_refused_by_their_key() {
+    for (from, to, key) in [
+        ("knot_seconds = 0.6", "knot_seconds = 0.0", "sampler.path.knot_seconds"),
+        ("rate = 1.965", "rate = 5.0", "sampler.path.rate"),
+        ("lids = 3.0", "lids = -3.0", "sampler.path.lids"),
+    ] {
+        let error = with_paths(|text| text.replace(from, to)).err().unwrap().to_string();
+        assert!(error.contains(key), "{error}");
+    }
+    assert!(with_paths(|text| text.replace("lids = 3.0", "lid = 3.0")).is_err(), "an unknown key");
+    assert!(with_paths(|text| text.replace("limit = 20.0\n", "")).is_err(), "a missing key");
 }
 
 fn refuses(model: &dyn Model, input: &ClipInput) -> bool {

@@ -76,7 +76,7 @@ impl HalloRenderer {
     }
 
     fn draw(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Vec<f32>> {
-        let noise = ClipNoise::of(clip, self.seed, self.latent_shape(), 0.0);
+        let noise = ClipNoise::of(clip, self.seed, self.latent_shape(), 0.0, None);
         let known = clip.known.as_ref().map(|known| KnownFrames::new(known, noise, |_| ()));
         let network = Arc::clone(&self.network);
         let film = self.film().map_err(failed)?;

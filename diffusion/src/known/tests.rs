@@ -1,4 +1,4 @@
-use shared::{Frames, Tensor, ports::model::Control};
+use shared::{Fps, Frames, Tensor, path::HeadPath, ports::model::Control};
 
 use super::*;
 use crate::{
@@ -12,7 +12,7 @@ const ROW: usize = 12;
 const FRAMES: usize = 6;
 
 fn noise(take: u32) -> ClipNoise {
-    ClipNoise { seed: 9, take, first: 40, frames: FRAMES, latent: LATENT, shared: 0.5 }
+    ClipNoise { seed: 9, take, first: 40, frames: FRAMES, latent: LATENT, shared: 0.5, path: None }
 }
 
 fn known(bridging: Bridging) -> Known {
@@ -155,7 +155,89 @@ fn noise_is_told_by_seed_take_and_frame() {
         motion: None,
         known: None,
         take: 0,
+        fps: Fps::PAL,
     };
-    let later = ClipNoise::of(&input, 9, LATENT, 0.5);
+    let later = ClipNoise::of(&input, 9, LATENT, 0.5, None);
     assert_eq!(later.first()[..5 * ROW], noise(0).first()[ROW..]);
+}
+
+fn on_noise() -> OnNoise {
+    let path = HeadPath {
+        knot_seconds: 0.6,
+        rate: HeadPath::rate_of(0.6),
+        degrees: 8.0,
+        limit: 20.0,
+        share: [0.8, 0.45, 0.4],
+        lids: 3.0,
+        blink_seconds: 4.0,
+    };
+    OnNoise { path, speed: 0.6, fps: Fps::PAL }
+}
+
+fn with_path(take: u32) -> ClipNoise {
+    ClipNoise { path: Some(on_noise()), ..noise(take) }
+}
+
+/// What the path adds to each frame's pixels.
+fn added(frame: usize) -> [f32; 4] {
+    let OnNoise { path, speed, fps } = on_noise();
+    path.on_noise(&path.pose(9, speed, 40 + frame as u64, fps))
+}
+
+#[test]
+fn noise_without_a_path_is_the_frames_own_to_the_last_bit() {
+    let all = noise(2).first();
+    for (frame, row) in (40..).zip(all.chunks_exact(ROW)) {
+        let mut drawn = [0.0; ROW];
+        shared::noise::mixed(9, 2, frame, 0.5, &mut drawn);
+        let drawn: Vec<f32> = pixels_first(&drawn, LATENT).collect();
+        assert!(row.iter().zip(&drawn).all(|(a, b)| a.to_bits() == b.to_bits()), "frame {frame}");
+    }
+    // A step that is taken back is the formula of the paper.
+    let known = KnownFrames::new(&known(bridging(3, 1.0, 2)), noise(0), |_| ());
+    let mut x = known.begin(0.8);
+    let (signal, rest) = roots(0.3 / 0.8);
+    let wanted: Vec<f32> = x.iter().zip(noise(0).jump(1)).map(|(x, z)| signal * x + rest * z).collect();
+    known.jump_back(&mut x, 0.8, 0.3, 1);
+    assert!(x.iter().zip(&wanted).all(|(a, b)| a.to_bits() == b.to_bits()));
+}
+
+#[test]
+fn a_path_lies_on_the_first_channels_of_every_take_alike() {
+    for take in [0, 1] {
+        let (plain, laid) = (noise(take).first(), with_path(take).first());
+        for (place, (plain, laid)) in plain.iter().zip(&laid).enumerate() {
+            let wanted = plain + added(place / ROW)[place % LATENT[0]];
+            assert_eq!(laid.to_bits(), wanted.to_bits(), "take {take}, number {place}");
+        }
+    }
+    assert_eq!(with_path(0).jump(0), noise(0).jump(0), "steps are taken back with noise alone");
+    // Another clip of the film goes on where this one is.
+    let later = ClipNoise { first: 42, ..with_path(0) };
+    assert_eq!(later.first()[..4 * ROW], with_path(0).first()[2 * ROW..]);
+}
+
+#[test]
+fn held_frames_and_frames_that_are_taken_back_have_the_path_at_the_level_of_their_noise() {
+    let known = known(bridging(3, 0.8, 2));
+    let [plain, laid] = [noise(0), with_path(0)].map(|noise| KnownFrames::new(&known, noise, |_| ()));
+    let level = |a: f64, x: &[f32], y: &[f32]| {
+        for (place, (x, y)) in x.iter().zip(y).enumerate() {
+            let wanted = roots(a).1 * added(place / ROW)[place % LATENT[0]];
+            assert!((y - x - wanted).abs() < 1e-5, "share {a}, number {place}: {} for {wanted}", y - x);
+        }
+    };
+    let (mut x, mut y) = (plain.begin(0.7), laid.begin(0.7));
+    level(0.7, &x, &y);
+    plain.jump_back(&mut x, 0.7, 0.2, 1);
+    laid.jump_back(&mut y, 0.7, 0.2, 1);
+    level(0.2, &x, &y);
+    plain.hold(&mut x, 0.2);
+    laid.hold(&mut y, 0.2);
+    level(0.2, &x, &y);
+    plain.hold(&mut x, 1.0);
+    laid.hold(&mut y, 1.0);
+    for frame in known.pinned.iter().enumerate().filter(|(_, held)| **held).map(|(frame, _)| frame) {
+        assert_eq!(x[frame * ROW..(frame + 1) * ROW], y[frame * ROW..(frame + 1) * ROW], "no noise, no path");
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::{Error, Result, ports::Bridging};
+use shared::{Error, Result, path::HeadPath, ports::Bridging};
 
 /// A whole manifest. Unknown keys are refused, since one that is passed over would change the picture unseen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -205,6 +205,9 @@ pub struct Sampler {
     /// How bridges are denoised; what suits the number of steps when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<Bridging>,
+    /// Head paths on the noise, for a network that was trained to read them; none when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<HeadPath>,
 }
 
 /// How the betas grow.
@@ -310,7 +313,16 @@ impl Manifest {
         let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
         let bridge =
             self.sampler.bridge.and_then(|bridge| bridge.check().err()).map(|e| format!("sampler.bridge: {e}"));
-        self.pack.fault().or(broken).or(bridge).or_else(|| self.map_fault())
+        self.pack.fault().or(broken).or(bridge).or_else(|| self.path_fault()).or_else(|| self.map_fault())
+    }
+
+    fn path_fault(&self) -> Option<String> {
+        let path = self.sampler.path?;
+        if let Some(fault) = path.fault() {
+            return Some(format!("sampler.path.{fault}"));
+        }
+        let (least, channels) = (HeadPath::CHANNELS, self.vae.latent_channels);
+        (channels < least).then(|| format!("sampler.path: needs vae.latent_channels of {least}, not {channels}"))
     }
 
     /// Faults between the sizes of maps, once each size alone is known to be sound.

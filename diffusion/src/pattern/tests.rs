@@ -30,7 +30,14 @@ fn renderer(seed: u64) -> Box<dyn Renderer> {
 
 fn clip(index: u64, motion: Option<Tensor>, audio: u32) -> ClipInput {
     let start = index * 12;
-    ClipInput { frames: Frames::new(start, start + 12), features: features(16, audio), motion, known: None, take: 0 }
+    ClipInput {
+        frames: Frames::new(start, start + 12),
+        features: features(16, audio),
+        motion,
+        known: None,
+        take: 0,
+        fps: Fps::PAL,
+    }
 }
 
 /// Latents of `count` clips in a row; `change` may touch the input of each.

@@ -166,6 +166,8 @@ pub struct ClipInput {
     pub known: Option<Known>,
     /// Which of several independent noises the clip is drawn from; 0 unless an earlier one was not good enough.
     pub take: u32,
+    /// The film's rate: frame `i` is at the time `i / fps`.
+    pub fps: Fps,
 }
 
 /// What is known of a clip before it is denoised (`RePaint`, Lugmayr et al., arXiv 2201.09865; `SDEdit`, Meng et al., arXiv 2108.01073).

@@ -104,7 +104,8 @@ fn in_one_go() -> Vec<f32> {
     for start in (0..FRAMES).step_by(4) {
         let rows = (start..start + 6).map(|at| features[at.saturating_sub(1).min(FRAMES - 1) as usize]).collect();
         let features = Tensor::new([6, 1], rows).unwrap().rounded_to_f16();
-        let clip = ClipInput { frames: Frames::new(start, start + 4), features, motion, known: None, take: 0 };
+        let clip =
+            ClipInput { frames: Frames::new(start, start + 4), features, motion, known: None, take: 0, fps: order.fps };
         let clip = renderer.render(&clip, &mut |_| Control::Continue).unwrap();
         motion = Some(clip.slice(2, 4).unwrap());
         latents.extend_from_slice(clip.data());

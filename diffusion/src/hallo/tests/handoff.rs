@@ -57,7 +57,7 @@ fn held_frames_stay_whichever_way_motion_frames_go() {
         pinned: (0..frames).map(|frame| frame < 2 || frame + 2 >= frames).collect(),
         bridging: Bridging { steps: 2, strength: 0.5, jumps: 1 },
     };
-    let noise = ClipNoise { seed: 3, take: 0, first: 0, frames, latent: [c, size, size], shared: 0.0 };
+    let noise = ClipNoise { seed: 3, take: 0, first: 0, frames, latent: [c, size, size], shared: 0.0, path: None };
     let known_frames = KnownFrames::new(&known, noise, |_| ());
     let made = [MotionHandoff::Pixels, MotionHandoff::Latents].map(|way| {
         let film = film(config, network, way, 3.5);

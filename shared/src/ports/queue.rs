@@ -65,7 +65,8 @@ pub trait Queue: Send + Sync {
 #[async_trait]
 pub trait Listener: Send {
     /// Waits for the next ring. Safe to drop at any await point: a ring not returned is not lost to others. Between a ring returned
-    /// and its [`Listener::settle`] the listener keeps no other ring from others, however many routes it has: its owner is at work.
+    /// and its [`Listener::settle`] the listener keeps no other ring from others, however many routes it has: its owner is at work. Whoever
+    /// asks for the next without settling leaves the one before to others, or to itself again.
     async fn next(&mut self) -> Result<Bell>;
 
     /// Says that a ring was looked at, whatever came of it, and needs no other delivery.

@@ -136,6 +136,7 @@ struct MemoryListener {
 #[async_trait]
 impl Listener for MemoryListener {
     async fn next(&mut self) -> Result<Bell> {
+        self.leave();
         loop {
             // Made before looking: `notify_waiters` wakes every wait that exists, polled or not, so a ring between the
             // look and the wait is not missed.
@@ -155,9 +156,9 @@ impl Listener for MemoryListener {
     }
 }
 
-impl Drop for MemoryListener {
+impl MemoryListener {
     /// What was taken and not looked at rings for somebody else.
-    fn drop(&mut self) {
+    fn leave(&mut self) {
         if self.unsettled.is_empty() {
             return;
         }
@@ -167,5 +168,11 @@ impl Drop for MemoryListener {
         }
         drop(routes);
         self.inner.rung.notify_waiters();
+    }
+}
+
+impl Drop for MemoryListener {
+    fn drop(&mut self) {
+        self.leave();
     }
 }

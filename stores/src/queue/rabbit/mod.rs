@@ -11,28 +11,36 @@ mod line;
 mod message;
 mod ring;
 mod topology;
+mod tray;
+mod vigil;
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use lapin::{Acker, BasicProperties, options::BasicPublishOptions};
+use lapin::{BasicProperties, options::BasicPublishOptions};
 use shared::{
     Error, Result, Route, TaskKey,
     ports::{Bell, Listener, Queue, queue::DeadLetter},
 };
-use tokio::sync::Mutex;
 use tracing::{debug, warn};
 
 use address::Address;
-use ear::{Ear, Session};
+use ear::Ear;
 use line::Line;
 use topology::Place;
+use tray::Heard;
+
+/// A ring that nobody takes up for so long is for another listener.
+const GRACE_OF_RINGS: Duration = Duration::from_millis(50);
+
+/// A coordinator is often at its round when the next wake comes, and hears that wake after it.
+const GRACE_OF_WAKES: Duration = Duration::from_secs(2);
 
 /// A queue on `RabbitMQ`.
 #[derive(Debug)]
 pub struct RabbitQueue {
     line: Arc<Line>,
-    wakes: Mutex<Ear>,
+    wakes: Ear,
 }
 
 impl RabbitQueue {
@@ -43,7 +51,7 @@ impl RabbitQueue {
     /// [`Cause::Order`](shared::error::Cause::Order) when the URL cannot be read; it does not show the password.
     pub fn new(url: &str, seed: u64) -> Result<Self> {
         let line = Arc::new(Line::new(Address::parse(url)?, seed));
-        let wakes = Mutex::new(Ear::new(line.clone(), vec![Place::wakes()]));
+        let wakes = Ear::new(line.clone(), vec![Place::wakes()], GRACE_OF_WAKES);
         Ok(Self { line, wakes })
     }
 }
@@ -58,7 +66,7 @@ impl Queue for RabbitQueue {
         if routes.is_empty() {
             return Err(Error::order("a listener needs at least one route"));
         }
-        let ear = Ear::new(self.line.clone(), routes.iter().map(Place::of).collect());
+        let ear = Ear::new(self.line.clone(), routes.iter().map(Place::of).collect(), GRACE_OF_RINGS);
         Ok(Box::new(RabbitListener { line: self.line.clone(), ear, held: HashMap::new(), tags: 0 }))
     }
 
@@ -73,9 +81,8 @@ impl Queue for RabbitQueue {
     }
 
     async fn woken(&self) -> Result<()> {
-        let mut ear = self.wakes.lock().await;
-        let (session, delivery) = ear.hear().await?;
-        ear.settle(session, &delivery.acker).await;
+        let heard = self.wakes.hear().await?;
+        self.wakes.settle(heard).await;
         Ok(())
     }
 
@@ -108,30 +115,32 @@ impl Queue for RabbitQueue {
 struct RabbitListener {
     line: Arc<Line>,
     ear: Ear,
-    held: HashMap<u64, (Session, Acker)>,
+    held: HashMap<u64, Heard>,
     tags: u64,
 }
 
 #[async_trait]
 impl Listener for RabbitListener {
     async fn next(&mut self) -> Result<Bell> {
+        self.held.clear();
         let mut failures = 0;
         loop {
-            let (session, delivery) = self.ear.hear().await?;
+            let heard = self.ear.hear().await?;
+            let delivery = heard.delivery();
             let reason = match message::decode(&delivery.data) {
                 Ok(key) => {
                     self.tags += 1;
-                    self.held.insert(self.tags, (session, delivery.acker));
+                    self.held.insert(self.tags, heard);
                     return Ok(Bell { key, tag: self.tags });
                 }
                 Err(reason) => reason,
             };
             warn!(queue = delivery.routing_key.as_str(), reason, "a message is put to the dead letters");
-            match letters::put_aside(&self.line, &session.open, &delivery, &reason).await {
-                Ok(()) => self.ear.settle(session, &delivery.acker).await,
+            match letters::put_aside(&self.line, heard.open(), delivery, &reason).await {
+                Ok(()) => self.ear.settle(heard).await,
                 Err(error) => {
-                    // Dropping the session leaves the message where it was.
-                    drop(session);
+                    // Dropped, it goes back to where it was.
+                    drop(heard);
                     failures += 1;
                     debug!(%error, "a dead letter stays where it was");
                     self.line.pause(failures).await;
@@ -141,8 +150,8 @@ impl Listener for RabbitListener {
     }
 
     async fn settle(&mut self, bell: Bell) -> Result<()> {
-        if let Some((session, acker)) = self.held.remove(&bell.tag) {
-            self.ear.settle(session, &acker).await;
+        if let Some(heard) = self.held.remove(&bell.tag) {
+            self.ear.settle(heard).await;
         }
         Ok(())
     }

@@ -105,6 +105,7 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
         face_weight: args.face_weight,
         lip_weight: args.lip_weight,
         gates: args.gates.map(Into::into),
+        compute: args.compute.map(Into::into),
     };
     let wishes = settings.wishes(args.seed, &args.shape.chains, chosen)?;
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)

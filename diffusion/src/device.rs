@@ -1,6 +1,10 @@
 //! The device that the network runs on.
 
-/// The device in words, for `doctor` and logs: threads and the width of vector registers.
+use shared::job::Compute;
+
+use crate::kernels::Form;
+
+/// The device in words, for `doctor` and logs: threads, the width of vector registers, and how products are computed.
 pub fn device_name() -> String {
     let registers = match crate::kernels::lanes() {
         16 => "512-bit vectors",
@@ -9,5 +13,6 @@ pub fn device_name() -> String {
         _ => "no vectors: rendering will be very slow",
     };
     let threads = rayon::current_num_threads();
-    format!("CPU, {threads} thread{}, {registers}", if threads == 1 { "" } else { "s" })
+    let [f32, bf16] = [Compute::F32, Compute::Bf16].map(|compute| Form::of(compute).name());
+    format!("CPU, {threads} thread{}, {registers}; f32 by {f32}, bf16 by {bf16}", if threads == 1 { "" } else { "s" })
 }

@@ -7,6 +7,7 @@ mod device;
 mod emo;
 pub mod face;
 mod find;
+mod forms;
 mod hallo;
 pub mod hub;
 mod import;
@@ -25,6 +26,7 @@ mod pickle;
 mod rows;
 mod sampler;
 mod schedule;
+pub mod trial;
 mod wav2vec;
 
 pub use device::device_name;

@@ -7,7 +7,7 @@ use shared::{Error, Fps, Result, ports::model::AudioEncoder};
 
 use crate::{
     mel::{LogMel, MelStream},
-    net::Network,
+    net::audio_encoder,
     pack::manifest::Audio,
     rows::Rows,
     sampler::failed,
@@ -23,7 +23,7 @@ const GULP: usize = 16_000;
 /// Every feature is computed from the same numbers by the same operations however the samples were cut, so the cut
 /// does not change a bit.
 pub(crate) struct Listener {
-    network: Arc<Network>,
+    encoder: Arc<audio_encoder::AudioEncoder>,
     audio: Audio,
     fps: Fps,
     mels: MelStream,
@@ -36,9 +36,9 @@ pub(crate) struct Listener {
 }
 
 impl Listener {
-    pub(crate) fn new(network: Arc<Network>, audio: &Audio, fps: Fps) -> Self {
+    pub(crate) fn new(encoder: Arc<audio_encoder::AudioEncoder>, audio: &Audio, fps: Fps) -> Self {
         Self {
-            network,
+            encoder,
             audio: audio.clone(),
             fps,
             mels: MelStream::new(LogMel::new(audio)),
@@ -50,7 +50,7 @@ impl Listener {
 
     /// Encodes log-mel frames as far as they reach; all of them when the stream has `ended`.
     fn encode(&mut self, ended: bool) -> candle_core::Result<()> {
-        let reach = self.network.audio.reach();
+        let reach = self.encoder.reach();
         loop {
             let from = self.features.end();
             let ready = if ended { self.mel.end() } else { self.mel.end().saturating_sub(reach) };
@@ -62,7 +62,7 @@ impl Listener {
             let first = from.saturating_sub(reach).max(self.mel.first());
             let end = (to + reach).min(self.mel.end());
             let mel = Tensor::from_slice(self.mel.slice(first, end), (end - first, self.mel.width()), &Device::Cpu)?;
-            let features = self.network.audio.forward(&mel)?.narrow(0, from - first, to - from)?;
+            let features = self.encoder.forward(&mel)?.narrow(0, from - first, to - from)?;
             self.features.extend(features.flatten_all()?.to_vec1::<f32>()?);
             self.mel.forget_before(to.saturating_sub(reach));
         }

@@ -104,6 +104,22 @@ pub struct Settings {
     /// Whether clips that are not good enough are rendered again; they are when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gates: Option<Gates>,
+    /// How exactly the network's products are computed; `f32` when absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compute: Option<Compute>,
+}
+
+/// How exactly the network's products are computed. Part of the order, since it shows in the last digits of what is drawn.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compute {
+    /// In single precision throughout: the same bits on every CPU.
+    Exact,
+    /// As fast as the CPU can within 1e-4 of single precision. The same bits on CPUs of one kind.
+    #[default]
+    F32,
+    /// Factors rounded to 8 bits, sums in single precision: within 2e-2, and faster where the CPU has instructions for it.
+    Bf16,
 }
 
 /// What becomes of a clip that is not good enough.
@@ -141,12 +157,12 @@ impl Settings {
     }
 
     /// Refuses what is set but means nothing to the model called `model`, which would otherwise be passed over unseen.
-    /// Every model honours steps, guidance, face, size and gates; `also` names what it honours besides.
+    /// Every model honours steps, guidance, face, size, gates and compute; `also` names what it honours besides.
     ///
     /// # Errors
     /// [`Cause::Order`](crate::error::Cause::Order) naming the setting.
     pub fn refuse_foreign(&self, model: &str, also: &[&str]) -> Result<()> {
-        const ALWAYS: [&str; 6] = ["steps", "guidance", "face", "key_points", "size", "gates"];
+        const ALWAYS: [&str; 7] = ["steps", "guidance", "face", "key_points", "size", "gates", "compute"];
         let set = serde_json::to_value(self)
             .map_err(|e| Error::world("the settings of a job cannot be written down").from_source(e))?;
         let foreign = set.as_object().into_iter().flatten().find(|(name, value)| {

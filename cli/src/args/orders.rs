@@ -8,7 +8,7 @@ use shared::{FaceBox, Fps, Name, Priority, plan::Preview, span::Span};
 use super::{
     chains::ChainArgs,
     numbers::{face_expand, film_size, parse, scale},
-    render::{Gates, Handoff, Reading},
+    render::{Compute, Gates, Handoff, Reading},
 };
 
 /// Arguments of `submit`.
@@ -103,6 +103,9 @@ pub(crate) struct LookArgs {
     /// Whether clips that are not good enough are rendered again [default: on].
     #[arg(long, value_name = "WHETHER")]
     pub(crate) gates: Option<Gates>,
+    /// How exactly the network is computed [default: f32].
+    #[arg(long, value_name = "HOW")]
+    pub(crate) compute: Option<Compute>,
     /// Edge of the film in pixels, even [default: the model's own size].
     #[arg(long, value_name = "PIXELS", value_parser = film_size)]
     pub(crate) size: Option<u32>,
@@ -165,7 +168,7 @@ Examples:
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
 guidance, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face, mask_face, mask_lip, face_expand, size,
-gates, continuity, chain_seconds, join, shots, priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents,
+gates, compute, continuity, chain_seconds, join, shots, priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents,
 keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is
 submitted.
 

@@ -51,6 +51,7 @@ impl Fields {
             face_weight: self.read("face_weight", scale)?,
             lip_weight: self.read("lip_weight", scale)?,
             gates: self.read("gates", choice)?,
+            compute: self.read("compute", choice)?,
             size: self.read("size", film_size)?,
             chains: ChainArgs {
                 continuity: self.parse("continuity")?,
@@ -147,7 +148,7 @@ fn choice<T: ValueEnum>(text: &str) -> std::result::Result<T, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::render::{Gates, Handoff, Reading};
+    use crate::args::render::{Compute, Gates, Handoff, Reading};
     use shared::{Join, seams::Continuity};
 
     fn fields(cells: &[(&str, &str)]) -> Fields {
@@ -168,6 +169,7 @@ mod tests {
             ("face_weight", "2"),
             ("lip_weight", "0"),
             ("gates", "off"),
+            ("compute", "exact"),
             ("continuity", "anchored"),
             ("chain_seconds", "20"),
             ("join", "blend"),
@@ -180,7 +182,7 @@ mod tests {
         let (look, terms) = (row.look().unwrap(), row.terms(&[("day".into(), "3".into())]).unwrap());
         row.end().unwrap();
         assert_eq!((look.fps.unwrap().to_string().as_str(), look.seed, look.size), ("30000/1001", Some(7), Some(512)));
-        assert_eq!(look.gates, Some(Gates::Off));
+        assert_eq!((look.gates, look.compute), (Some(Gates::Off), Some(Compute::Exact)));
         assert_eq!((look.reference, look.handoff), (Some(Reading::Corrected), Some(Handoff::Latents)));
         assert_eq!([look.pose_weight, look.face_weight, look.lip_weight], [Some(0.5), Some(2.0), Some(0.0)]);
         assert_eq!((look.chains.continuity, look.chains.chain_seconds), (Some(Continuity::Anchored), Some(20)));

@@ -13,7 +13,7 @@ use shared::{
 
 use crate::args::{
     orders::{LookArgs, TermsArgs},
-    render::{Gates, Handoff, Reading},
+    render::{Compute, Gates, Handoff, Reading},
 };
 
 /// An order without its files.
@@ -98,6 +98,8 @@ struct Look {
     #[serde(skip_serializing_if = "Option::is_none")]
     gates: Option<Gates>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    compute: Option<Compute>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     face: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     size: Option<u32>,
@@ -133,6 +135,7 @@ impl OrderBody {
             face_weight: look.face_weight,
             lip_weight: look.lip_weight,
             gates: look.gates,
+            compute: look.compute,
             face: look.face.map(corners),
             size: look.size,
             mask_face: look.mask_face.map(corners),
@@ -226,12 +229,13 @@ mod tests {
             face_weight: Some(2.0),
             lip_weight: Some(0.0),
             gates: Some(Gates::Off),
+            compute: Some(Compute::Bf16),
             ..LookArgs::default()
         };
         let order = OrderBody::new(&look, &TermsArgs::default(), None).unwrap().json().unwrap();
         let settings = serde_json::json!({
             "reference": "corrected", "handoff": "latents", "pose_weight": 0.5, "face_weight": 2.0, "lip_weight": 0.0,
-            "gates": "off"
+            "gates": "off", "compute": "bf16"
         });
         assert_eq!(order["settings"], settings);
     }

@@ -10,14 +10,15 @@ use candle_core::{Device, Tensor};
 use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
     face::FaceSearch,
-    job::Settings,
-    ports::model::{AudioEncoder, Bridging, Model, ModelShape, Renderer},
+    job::{Compute, Settings},
+    ports::model::{self, Bridging, Model, ModelShape, Renderer},
 };
 
 use crate::{
     face::{FaceAnalysis, FaceFiles},
+    forms::Forms,
     listen::Listener,
-    net::{Network, face_locator::mask},
+    net::{Network, audio_encoder::AudioEncoder, face_locator::mask},
     pack::{
         Pack,
         manifest::{Manifest, Sampler},
@@ -30,7 +31,8 @@ use render::{EmoRenderer, Prepared};
 pub(crate) struct EmoModel {
     manifest: Arc<Manifest>,
     digest: String,
-    network: Arc<Network>,
+    networks: Forms<Network>,
+    speech: Arc<AudioEncoder>,
     faces: FaceAnalysis,
 }
 
@@ -40,24 +42,25 @@ impl EmoModel {
     /// # Errors
     /// When a file is missing or damaged, or its tensors do not belong to the manifest.
     pub(crate) fn load(pack: Pack) -> Result<Self> {
-        let network = Network::load(&pack.manifest, pack.weights()?)?;
-        let faces = faces(&pack)?;
-        Ok(Self { manifest: Arc::new(pack.manifest), digest: pack.digest, network: Arc::new(network), faces })
+        let (manifest, digest, faces) = (Arc::new(pack.manifest.clone()), pack.digest.clone(), faces(&pack)?);
+        let networks = Forms::new(move |form| Network::load(&pack.manifest, pack.weights()?.computed(form)))?;
+        let speech = Arc::clone(&networks.get(Compute::default())?.audio);
+        Ok(Self { manifest, digest, networks, speech, faces })
     }
 
     fn sampling(&self, settings: &Settings) -> Result<Sampling> {
         sampling(&self.manifest, settings)
     }
 
-    fn make(&self, portrait: &Portrait) -> candle_core::Result<Prepared> {
+    fn make(&self, network: &Network, portrait: &Portrait) -> candle_core::Result<Prepared> {
         let size = self.manifest.picture.size;
         let face = portrait.face_or_middle();
         let pixels: Vec<f32> = portrait.picture.data().iter().map(|x| f32::from(*x) / 127.5 - 1.0).collect();
         let picture = Tensor::from_vec(pixels, (1, size, size, 3), &Device::Cpu)?;
-        let latent = self.network.vae.encode(&picture)?.contiguous()?;
+        let latent = network.vae.encode(&picture)?.contiguous()?;
         Ok(Prepared {
-            face: self.network.face_locator.forward(&mask(face, size)?)?,
-            reference: self.network.reference.forward(&latent)?,
+            face: network.face_locator.forward(&mask(face, size)?)?,
+            reference: network.reference.forward(&latent)?,
             latent,
         })
     }
@@ -123,8 +126,8 @@ impl Model for EmoModel {
         shape(&self.manifest)
     }
 
-    fn audio_encoder(&self, fps: Fps) -> Box<dyn AudioEncoder> {
-        Box::new(Listener::new(Arc::clone(&self.network), &self.manifest.audio, fps))
+    fn audio_encoder(&self, fps: Fps) -> Box<dyn model::AudioEncoder> {
+        Box::new(Listener::new(Arc::clone(&self.speech), &self.manifest.audio, fps))
     }
 
     fn bridging(&self, settings: &Settings) -> Bridging {
@@ -144,15 +147,17 @@ impl Model for EmoModel {
     fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {
         self.check(settings)?;
         portrait.check(self.manifest.picture.size as u32)?;
-        self.make(portrait).map_err(failed)?.to_bundle()
+        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        self.make(&network, portrait).map_err(failed)?.to_bundle()
     }
 
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
         let sampling = self.sampling(settings)?;
-        let prepared = Prepared::from_bundle(prepared, &self.manifest, &self.network)?;
+        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        let prepared = Prepared::from_bundle(prepared, &self.manifest, &network)?;
         let renderer = EmoRenderer::new(
             Arc::clone(&self.manifest),
-            Arc::clone(&self.network),
+            network,
             prepared,
             sampling,
             settings.head_speed.or(self.manifest.sampler.head_speed),

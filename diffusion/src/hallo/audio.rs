@@ -4,7 +4,7 @@ use candle_core::{Result, Tensor};
 
 use crate::{
     kernels::{
-        Geometry, GroupNorm, Heads, LayerNorm, Numbers, Packed, Product, add_to_each, attend, meter::part,
+        Form, Geometry, GroupNorm, Heads, LayerNorm, Numbers, Packed, Product, add_to_each, attend, meter::part,
         weigh_branches,
     },
     net::{
@@ -36,6 +36,7 @@ pub(crate) struct AudioWidth {
 /// every clip (exact saving 3): see [`AudioLayer::steady`].
 pub(crate) struct AudioLayer {
     width: AudioWidth,
+    form: Form,
     norm: GroupNorm,
     proj_in: Product,
     norm1: LayerNorm,
@@ -83,6 +84,7 @@ impl AudioLayer {
         let constants = constants.try_into().map_err(|_| shared::Error::world("an audio layer has three branches"))?;
         Ok(Self {
             width,
+            form: scope.form(),
             norm: group_norm(&scope.at("norm"), groups, outer, EPS)?,
             proj_in: conv(&scope.at("proj_in"), outer, channels, Geometry::POINT)?,
             norm1: layer_norm(&block.at("norm1"), channels)?,
@@ -90,7 +92,7 @@ impl AudioLayer {
             norm2: layer_norm(&block.at("norm2"), channels)?,
             q: linears(&all(&["to_q"]), channels, channels, false)?,
             kv: linears(&all(&["to_k", "to_v"]), token, channels, false)?,
-            out: Product::new(side_by_side(&folded, channels), None, Geometry::POINT),
+            out: Product::new(side_by_side(scope.form(), &folded, channels), None, Geometry::POINT),
             constants,
             norm3: layer_norm(&block.at("norm3"), channels)?,
             ff: FeedForward::load(&block.at("ff"), channels, inner.ff_mult)?,
@@ -146,7 +148,7 @@ impl AudioLayer {
     fn branches(&self, x: &Tensor, audio: &Tensor, region: &Region, residual: &Tensor) -> Result<Tensor> {
         let Width { channels, heads, .. } = self.width.inner;
         // All branches have heads of one size: they are one attention with three times the heads.
-        let heads = Heads { count: 3 * heads, channels: 3 * channels };
+        let heads = Heads { count: 3 * heads, channels: 3 * channels, form: self.form };
         let y = weigh_branches(&attend(heads, &self.q.rows(x)?, audio, 0)?, &region.factors)?;
         self.out.rows_onto(&y, Some(residual))
     }
@@ -164,21 +166,22 @@ fn fold(out: &Scope<'_>, conv: &Scope<'_>, channels: usize) -> shared::Result<(N
     let product = || {
         let rows = Tensor::from_vec(outer.widened(), (channels, channels), &candle_core::Device::Cpu)?;
         let times = |packed: Packed, x: &Tensor| Product::new(packed, None, Geometry::POINT).rows(x);
-        let folded = times(Packed::transposed(&inner, channels, channels), &rows)?.flatten_all()?.to_vec1()?;
-        let bias = times(Packed::new(&bias, 1, channels, 1), &rows)?;
+        let folded =
+            times(Packed::transposed(Form::Exact, &inner, channels, channels), &rows)?.flatten_all()?.to_vec1()?;
+        let bias = times(Packed::new(Form::Exact, &Numbers::Single(bias.clone()), 1, channels, 1), &rows)?;
         Ok((Numbers::Single(folded), [bias.flatten_all()?.to_vec1()?, always]))
     };
     product().map_err(crate::sampler::failed)
 }
 
 /// Matrices `[channels, channels]` as one `[channels, 3 channels]`.
-fn side_by_side(parts: &[Numbers], channels: usize) -> Packed {
+fn side_by_side(form: Form, parts: &[Numbers], channels: usize) -> Packed {
     let inner = parts.len() * channels;
     if parts.iter().any(|part| matches!(part, Numbers::Absent(_))) {
-        return Packed::stored(&Numbers::Absent(channels * inner), channels, inner, 1);
+        return Packed::new(form, &Numbers::Absent(channels * inner), channels, inner, 1);
     }
     let parts: Vec<Vec<f32>> = parts.iter().map(Numbers::widened).collect();
     let rows =
         (0..channels).flat_map(|row| parts.iter().flat_map(move |part| part[row * channels..][..channels].iter()));
-    Packed::new(&rows.copied().collect::<Vec<_>>(), channels, inner, 1)
+    Packed::new(form, &Numbers::Single(rows.copied().collect()), channels, inner, 1)
 }

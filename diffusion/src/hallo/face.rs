@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::{
-    kernels::{Geometry, Numbers, Packed, Product, soften_groups},
+    kernels::{Form, Geometry, Numbers, Packed, Product, soften_groups},
     net::{layers::linears, transformer::Width},
     pack::weights::Scope,
 };
@@ -12,6 +12,7 @@ use crate::{
 /// `heads * tokens` columns instead of two of all channels (model facts: exact saving 6).
 pub(crate) struct FaceAttention {
     width: Width,
+    form: Form,
     /// `to_q` the other way round: from queries back to the rows that would have given them.
     q_back: Product,
     kv: Product,
@@ -39,9 +40,10 @@ impl FaceAttention {
         let weights = out.numbers("weight", &[channels, channels])?;
         Ok(Self {
             width,
-            q_back: Product::new(Packed::transposed(&q, channels, channels), None, Geometry::POINT),
+            form: scope.form(),
+            q_back: Product::new(Packed::transposed(scope.form(), &q, channels, channels), None, Geometry::POINT),
             kv: linears(&[scope.at("to_k"), scope.at("to_v")], token, channels, false)?,
-            out: Product::new(Packed::stored(&weights, channels, channels, 1), None, Geometry::POINT),
+            out: Product::new(Packed::new(scope.form(), &weights, channels, channels, 1), None, Geometry::POINT),
             bias: out.take("bias", &[channels])?,
         })
     }
@@ -69,9 +71,9 @@ impl FaceAttention {
         let values = numbers(self.out.rows(&spread(channels, 1.0)?)?)?;
         Ok(FaceProducts {
             tokens: count,
-            scores: Product::new(Packed::stored(&scores, heads * count, channels, 1), None, Geometry::POINT),
+            scores: Product::new(Packed::new(self.form, &scores, heads * count, channels, 1), None, Geometry::POINT),
             values: Product::new(
-                Packed::transposed(&values, channels, heads * count),
+                Packed::transposed(self.form, &values, channels, heads * count),
                 Some(self.bias.clone()),
                 Geometry::POINT,
             ),

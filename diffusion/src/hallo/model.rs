@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     face::{FaceAnalysis, FaceFiles, MaskLevel, RegionMasks, face_region},
+    forms::Forms,
     latents,
     pack::{
         hallo::{Branches, HalloConfig, HalloPack, PackFile, Role},
@@ -36,7 +37,7 @@ pub(crate) struct HalloModel {
     name: String,
     digest: String,
     config: Arc<HalloConfig>,
-    network: Arc<Network>,
+    networks: Forms<Network>,
     speech: Arc<Wav2Vec>,
     faces: FaceAnalysis,
     recogniser: Option<PackFile>,
@@ -48,14 +49,17 @@ impl HalloModel {
     /// # Errors
     /// When a file is missing or damaged, or its tensors do not belong to the pack's sizes.
     pub(crate) fn load(pack: &HalloPack) -> Result<Self> {
+        let source = pack.clone();
         Ok(Self {
             name: pack.about.name.clone(),
             digest: pack.digest()?,
-            network: Arc::new(Network::load(&pack.config, pack.network()?, pack.vae()?)?),
             speech: Arc::new(Wav2Vec::load(pack.speech()?, &pack.config.wav2vec)?),
             faces: faces(pack)?,
             recogniser: pack.file(Role::FaceEmbedding).cloned(),
             config: Arc::new(pack.config.clone()),
+            networks: Forms::new(move |form| {
+                Network::load(&source.config, source.network()?.computed(form), source.vae()?.computed(form))
+            })?,
         })
     }
 
@@ -73,10 +77,11 @@ impl HalloModel {
         self.recogniser.as_ref().map_or(Ok(()), PackFile::check)?;
         let embedding = self.faces.embedding(portrait)?;
         let masks = Masks::new(&levels)?;
+        let network = self.networks.get(settings.compute.unwrap_or_default())?;
         let make = || {
             let embedding = Tensor::from_vec(embedding, (1, self.config.face.embedding), &Device::Cpu)?;
             let region = Tensor::from_vec(region, (1, size, size, 3), &Device::Cpu)?;
-            Prepared::new(&self.network, &latents::pixels(&portrait.picture)?, &region, &embedding, masks)
+            Prepared::new(&network, &latents::pixels(&portrait.picture)?, &region, &embedding, masks)
         };
         make().map_err(failed)
     }
@@ -201,8 +206,8 @@ impl Model for HalloModel {
 
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
         let manner = self.manner(settings)?;
-        let prepared = Prepared::from_bundle(prepared, &self.config, &self.network)?;
-        let (config, network) = (Arc::clone(&self.config), Arc::clone(&self.network));
-        Ok(Box::new(HalloRenderer::new(config, network, prepared, manner, seed)))
+        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        let prepared = Prepared::from_bundle(prepared, &self.config, &network)?;
+        Ok(Box::new(HalloRenderer::new(Arc::clone(&self.config), network, prepared, manner, seed)))
     }
 }

@@ -8,7 +8,7 @@ use candle_core::{Result, Tensor};
 use super::{attends, audio::BRANCHES, denoiser::audio_width, unet_of};
 use crate::{
     kernels::{
-        Geometry, GroupNorm, Heads, LayerNorm, Product, attend,
+        Form, Geometry, GroupNorm, Heads, LayerNorm, Product, attend,
         meter::{part, shaped},
         silu,
     },
@@ -38,7 +38,7 @@ impl Attention {
     fn load(scope: &Scope<'_>, channels: usize, heads: usize, context: usize) -> shared::Result<Self> {
         let one = |name: &str, inner| linears(&[scope.at(name)], inner, channels, false);
         Ok(Self {
-            heads: Heads { count: heads, channels },
+            heads: Heads { count: heads, channels, form: Form::Exact },
             q: one("to_q", channels)?,
             k: one("to_k", context)?,
             v: one("to_v", context)?,

@@ -5,6 +5,8 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
+    flash,
+    form::Form,
     math, meter, op,
     packed::block_width,
     tile::{rows_of, store, tile},
@@ -21,10 +23,12 @@ pub(crate) struct Heads {
     pub(crate) count: usize,
     /// Channels of all heads together.
     pub(crate) channels: usize,
+    /// How scores and sums are computed.
+    pub(crate) form: Form,
 }
 
 impl Heads {
-    fn size(self) -> usize {
+    pub(super) fn size(self) -> usize {
         self.channels / self.count
     }
 }
@@ -132,7 +136,7 @@ fn check(heads: Heads, width: usize, parts: usize) -> Result<()> {
 
 /// Rows at a stride, from a column on.
 #[derive(Clone, Copy)]
-struct Lines<'a> {
+pub(super) struct Lines<'a> {
     data: &'a [f32],
     stride: usize,
     column: usize,
@@ -144,16 +148,16 @@ impl<'a> Lines<'a> {
     }
 
     #[inline(always)]
-    fn row(&self, row: usize, from: usize, count: usize) -> &'a [f32] {
+    pub(super) fn row(&self, row: usize, from: usize, count: usize) -> &'a [f32] {
         &self.data[row * self.stride + self.column + from..][..count]
     }
 }
 
 /// Rows of keys, each followed by its value after all heads' keys.
 #[derive(Clone, Copy)]
-struct KeyValues<'a> {
-    lines: Lines<'a>,
-    count: usize,
+pub(super) struct KeyValues<'a> {
+    pub(super) lines: Lines<'a>,
+    pub(super) count: usize,
 }
 
 impl<'a> KeyValues<'a> {
@@ -174,6 +178,12 @@ fn tasks<'a>(
     inputs: impl Fn(usize) -> (Lines<'a>, [KeyValues<'a>; 2]) + Sync,
 ) {
     let channels = heads.channels;
+    if let Form::Tiled { parts, engine } = heads.form
+        && !out.is_empty()
+        && flash::is_worth(rows, inputs(0).1.iter().map(|seen| seen.count).sum(), heads.size())
+    {
+        return flash::attend(heads, (engine, parts), rows, out, inputs);
+    }
     // Long batches are cut into equal pieces, short ones go several to a task.
     let piece = rows.div_ceil(rows.div_ceil(TASK_ROWS));
     let batches_per_task = (TASK_ROWS / rows).max(1);

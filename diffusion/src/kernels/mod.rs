@@ -4,17 +4,28 @@
 //! numbers: convolutions, linear layers and attention are then all the same product of rows with packed columns
 //! ([`tile`]), and nothing is ever transposed.
 //!
-//! Every number is computed by the same additions in the same order, however many threads there are and however
-//! wide the vector registers; fused multiply-add is asked for by name. Tests hold this for the number of threads;
-//! for other registers it is meant by construction, and has been run with 512 bits only.
+//! Products come in several forms ([`Form`]): in single precision by fused multiply-add ([`tile`]), or with factors as sums of
+//! one or two `bfloat16` numbers ([`lines`]) that tile registers multiply ([`engine`]). Weights are packed for one form when they are loaded.
+//!
+//! In every form each number is computed by the same additions in the same order, however many threads there are. In the exact form
+//! that holds for vector registers of every width too; fused multiply-add is asked for by name. Tests hold this for the number of
+//! threads; for other registers it is meant by construction, and has been run with 512 bits only.
 
 // A loop gets the wide instructions only where it is inlined into the function that was compiled for them; left to
 // itself the compiler may decide otherwise, and the loop falls back to the oldest registers.
 #![allow(clippy::inline_always)]
 
+#[cfg(target_arch = "x86_64")]
+mod amx;
 mod attention;
+#[cfg(target_arch = "x86_64")]
+mod dot;
+mod engine;
+mod flash;
+mod form;
 mod gate;
 mod join;
+mod lines;
 mod math;
 pub(crate) mod meter;
 mod norm;
@@ -25,9 +36,12 @@ mod region;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod tiled;
+mod tiles;
 mod wide;
 
 pub(crate) use attention::{Heads, attend, attend_joined, attend_self, attend_through_time, soften_groups};
+pub(crate) use form::Form;
 pub(crate) use gate::{geglu, gelu, relu, silu};
 pub(crate) use join::join;
 pub(crate) use norm::{GroupNorm, LayerNorm};

@@ -4,6 +4,8 @@ use half::{f16, slice::HalfFloatSliceExt as _};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
+use super::{form::Form, lines::LINE, tiles::Tiles};
+
 /// Numbers of one column block: two vectors of the widest registers that this machine has.
 ///
 /// A narrow matrix gets blocks of one vector, so that less of the block is padding.
@@ -78,33 +80,42 @@ pub(crate) struct Packed {
     pub(super) inner: usize,
     pub(super) outer: usize,
     pub(super) width: usize,
+    pub(super) data: Data,
+}
+
+/// The numbers of a matrix, in the order of the form in which it is multiplied.
+#[derive(Debug)]
+pub(super) enum Data {
     /// `[block][tap][inner][width]`.
-    pub(super) data: Numbers,
+    Numbers(Numbers),
+    /// For tile registers.
+    Tiles(Tiles),
 }
 
 impl Packed {
-    /// Packs weights in `PyTorch`'s order, `[outer, inner, taps]` (a linear layer has one tap).
-    pub(crate) fn new(weights: &[f32], outer: usize, inner: usize, taps: usize) -> Self {
-        let width = block_width(outer);
-        let data = Numbers::Single(blocks(weights, [outer, inner, taps, width], by_rows(inner, taps)));
-        Self { taps, inner, outer, width, data }
-    }
-
-    /// As [`Self::new`], in the precision in which the weights are stored.
-    pub(crate) fn stored(weights: &Numbers, outer: usize, inner: usize, taps: usize) -> Self {
-        Self::placed(weights, [outer, inner, taps], by_rows(inner, taps))
+    /// Packs weights in `PyTorch`'s order, `[outer, inner, taps]` (a linear layer has one tap), to be multiplied in `form`.
+    ///
+    /// Weights of half precision keep it, unless the form's own precision is as short.
+    pub(crate) fn new(form: Form, weights: &Numbers, outer: usize, inner: usize, taps: usize) -> Self {
+        Self::placed(form, weights, [outer, inner, taps], by_rows(inner, taps))
     }
 
     /// Packs the transpose of a linear layer's weights `[inner, outer]`.
-    pub(crate) fn transposed(weights: &Numbers, outer: usize, inner: usize) -> Self {
-        Self::placed(weights, [outer, inner, 1], move |row, i, _| i * outer + row)
+    pub(crate) fn transposed(form: Form, weights: &Numbers, outer: usize, inner: usize) -> Self {
+        Self::placed(form, weights, [outer, inner, 1], move |row, i, _| i * outer + row)
     }
 
     fn placed(
+        form: Form,
         weights: &Numbers,
         [outer, inner, taps]: [usize; 3],
         from: impl Fn(usize, usize, usize) -> usize + Sync,
     ) -> Self {
+        if let Form::Tiled { parts, engine } = form
+            && let Some(tiles) = Tiles::new((engine, parts), weights, [outer, inner, taps], &from)
+        {
+            return Self { taps, inner, outer, width: LINE, data: Data::Tiles(tiles) };
+        }
         let width = block_width(outer);
         let sizes = [outer, inner, taps, width];
         let data = match weights {
@@ -112,20 +123,25 @@ impl Packed {
             Numbers::Half(weights) => Numbers::Half(blocks(weights, sizes, from)),
             Numbers::Absent(count) => Numbers::Absent(*count),
         };
-        Self { taps, inner, outer, width, data }
+        Self { taps, inner, outer, width, data: Data::Numbers(data) }
+    }
+
+    /// Whether there are no weights, only their count.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self.data, Data::Numbers(Numbers::Absent(_)))
     }
 
     /// The numbers of one block of columns; those of half precision are widened into `scratch`.
     pub(super) fn block<'a>(&'a self, block: usize, scratch: &'a mut Vec<f32>) -> &'a [f32] {
         let size = self.taps * self.inner * self.width;
         match &self.data {
-            Numbers::Single(data) => &data[block * size..][..size],
-            Numbers::Half(data) => {
+            Data::Numbers(Numbers::Single(data)) => &data[block * size..][..size],
+            Data::Numbers(Numbers::Half(data)) => {
                 scratch.resize(size, 0.0);
                 data[block * size..][..size].convert_to_f32_slice(scratch);
                 scratch
             }
-            Numbers::Absent(_) => {
+            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) => {
                 scratch.resize(size, 0.0);
                 scratch
             }

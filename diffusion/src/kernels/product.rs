@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{
     meter, op,
-    packed::{Numbers, Packed},
+    packed::{Data, Numbers, Packed},
     tile::{load, rows_of, store, tile},
 };
 
@@ -17,7 +17,7 @@ const TASK_ROWS: usize = 64;
 /// The same where each task widens the weights from half precision, which has to be paid for.
 const WIDENING_TASK_ROWS: usize = 256;
 /// Below this many multiply-adds, threads cost more than they bring.
-const WORTH_THREADS: usize = 200_000;
+pub(super) const WORTH_THREADS: usize = 200_000;
 
 /// Which input pixels each output pixel sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Geometry {
 pub(crate) struct Product {
     weights: Packed,
     bias: Option<Vec<f32>>,
-    geometry: Geometry,
+    pub(super) geometry: Geometry,
 }
 
 impl Product {
@@ -177,7 +177,7 @@ impl Product {
             bail!("a bias of another width than {}", columns.len());
         }
         meter::count(numbers * inner * taps);
-        if matches!(self.weights.data, Numbers::Absent(_)) && !meter::runs() {
+        if self.weights.is_absent() && !meter::runs() {
             bail!("a layer without weights can be measured, not run");
         }
         let zeros = vec![0.0; inner];
@@ -193,34 +193,39 @@ impl Product {
 
 /// Height and width of maps, and how output rows stand to them.
 #[derive(Clone, Copy)]
-struct Sizes {
+pub(super) struct Sizes {
     input: [usize; 2],
-    output: [usize; 2],
-    order: Order,
+    pub(super) output: [usize; 2],
+    pub(super) order: Order,
 }
 
 /// In which order the pixels of an output map come out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Order {
+pub(super) enum Order {
     ByRow,
     ByColumn,
 }
 
-struct Job<'a> {
-    layer: &'a Product,
+/// A product with its inputs.
+pub(super) struct Job<'a> {
+    pub(super) layer: &'a Product,
     x: &'a [f32],
     zeros: &'a [f32],
-    sizes: Sizes,
+    pub(super) sizes: Sizes,
     /// The output columns that are computed: whole blocks, but for the last.
-    columns: Range<usize>,
-    bias: Option<&'a [f32]>,
-    residual: Option<&'a [f32]>,
+    pub(super) columns: Range<usize>,
+    pub(super) bias: Option<&'a [f32]>,
+    pub(super) residual: Option<&'a [f32]>,
 }
 
 impl<'a> Job<'a> {
     fn go(&self, out: &mut [f32]) {
         let Packed { inner, taps, ref data, .. } = self.layer.weights;
-        let rows = if matches!(data, Numbers::Half(_)) { WIDENING_TASK_ROWS } else { TASK_ROWS };
+        let rows = match data {
+            Data::Tiles(tiles) => return self.tiled(tiles, out),
+            Data::Numbers(Numbers::Half(_)) => WIDENING_TASK_ROWS,
+            Data::Numbers(_) => TASK_ROWS,
+        };
         let chunk = rows * self.columns.len();
         let task = |(index, out): (usize, &mut [f32])| {
             Arch::new().dispatch(Task { job: self, first: index * rows, out });
@@ -232,12 +237,26 @@ impl<'a> Job<'a> {
         }
     }
 
+    /// The pixel at a place of the map padded by its zeros and repeated, or nothing where there is none.
+    #[inline(always)]
+    pub(super) fn pixel(&self, map: usize, y: usize, x: usize) -> Option<&'a [f32]> {
+        let (inner, geometry) = (self.layer.weights.inner, &self.layer.geometry);
+        let [height, width] = self.sizes.input;
+        // Before the first row the difference wraps around and lies behind the last.
+        let (y, x) = (y.wrapping_sub(geometry.pad_y[0]), x.wrapping_sub(geometry.pad_x[0]));
+        let (y, x) = match geometry.repeat {
+            1 => (y, x),
+            repeat => (y / repeat, x / repeat),
+        };
+        (y < height && x < width).then(|| &self.x[((map * height + y) * width + x) * inner..][..inner])
+    }
+
     /// The input rows that the taps see from output row `row`; zeros outside of the map.
     #[inline(always)]
-    fn rows_seen(&self, row: usize, mut see: impl FnMut(usize, &'a [f32])) {
+    pub(super) fn rows_seen(&self, row: usize, mut see: impl FnMut(usize, &'a [f32])) {
         let inner = self.layer.weights.inner;
         let geometry = &self.layer.geometry;
-        let Sizes { input: [height, width], output: [out_height, out_width], order } = self.sizes;
+        let Sizes { output: [out_height, out_width], order, .. } = self.sizes;
         if *geometry == Geometry::POINT && order == Order::ByRow {
             return see(0, &self.x[row * inner..][..inner]);
         }
@@ -246,16 +265,11 @@ impl<'a> Job<'a> {
             Order::ByRow => [place / out_width, place % out_width],
             Order::ByColumn => [place % out_height, place / out_height],
         };
-        let (full_height, full_width) = (height * geometry.repeat, width * geometry.repeat);
         for tap_y in 0..geometry.kernel[0] {
-            // Before the first row the difference wraps around and lies behind the last.
-            let y = (y * geometry.stride + tap_y * geometry.dilation).wrapping_sub(geometry.pad_y[0]);
+            let y = y * geometry.stride + tap_y * geometry.dilation;
             for tap_x in 0..geometry.kernel[1] {
-                let x = (x * geometry.stride + tap_x * geometry.dilation).wrapping_sub(geometry.pad_x[0]);
-                let inside = y < full_height && x < full_width;
-                let (y, x) = if geometry.repeat == 1 { (y, x) } else { (y / geometry.repeat, x / geometry.repeat) };
-                let pixels =
-                    if inside { &self.x[((map * height + y) * width + x) * inner..][..inner] } else { self.zeros };
+                let x = x * geometry.stride + tap_x * geometry.dilation;
+                let pixels = self.pixel(map, y, x).unwrap_or(self.zeros);
                 see(tap_y * geometry.kernel[1] + tap_x, pixels);
             }
         }

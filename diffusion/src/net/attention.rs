@@ -21,7 +21,7 @@ impl SelfAttention {
     pub(crate) fn load(scope: &Scope<'_>, channels: usize, heads: usize, with_bias: bool) -> shared::Result<Self> {
         let projections = [scope.at("to_q"), scope.at("to_k"), scope.at("to_v")];
         Ok(Self {
-            heads: Heads { count: heads, channels },
+            heads: Heads { count: heads, channels, form: scope.form() },
             qkv: linears(&projections, channels, channels, with_bias)?,
             out: linear(&scope.at("to_out.0"), channels, channels)?,
         })
@@ -70,7 +70,7 @@ impl CrossAttention {
     /// Loads `to_q`, `to_k`, `to_v` (no bias) and `to_out.0`.
     pub(crate) fn load(scope: &Scope<'_>, channels: usize, heads: usize, context: usize) -> shared::Result<Self> {
         Ok(Self {
-            heads: Heads { count: heads, channels },
+            heads: Heads { count: heads, channels, form: scope.form() },
             q: linears(&[scope.at("to_q")], channels, channels, false)?,
             kv: linears(&[scope.at("to_k"), scope.at("to_v")], context, channels, false)?,
             out: linear(&scope.at("to_out.0"), channels, channels)?,

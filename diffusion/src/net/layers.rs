@@ -11,11 +11,12 @@ use crate::{
 pub(crate) fn linear(scope: &Scope<'_>, inner: usize, outer: usize) -> Result<Product> {
     let weights = scope.numbers("weight", &[outer, inner])?;
     let bias = scope.take("bias", &[outer])?;
-    Ok(Product::new(Packed::stored(&weights, outer, inner, 1), Some(bias), Geometry::POINT))
+    Ok(Product::new(Packed::new(scope.form(), &weights, outer, inner, 1), Some(bias), Geometry::POINT))
 }
 
 /// Several linear layers over the same input as one, their outputs side by side.
 pub(crate) fn linears(scopes: &[Scope<'_>], inner: usize, outer: usize, with_bias: bool) -> Result<Product> {
+    let form = scopes.first().map(Scope::form).unwrap_or_default();
     let mut weights = Vec::with_capacity(scopes.len());
     let mut bias = Vec::new();
     for scope in scopes {
@@ -24,7 +25,7 @@ pub(crate) fn linears(scopes: &[Scope<'_>], inner: usize, outer: usize, with_bia
             bias.extend(scope.take("bias", &[outer])?);
         }
     }
-    let packed = Packed::stored(&Numbers::join(&weights), scopes.len() * outer, inner, 1);
+    let packed = Packed::new(form, &Numbers::join(&weights), scopes.len() * outer, inner, 1);
     Ok(Product::new(packed, with_bias.then_some(bias), Geometry::POINT))
 }
 
@@ -33,14 +34,14 @@ pub(crate) fn conv(scope: &Scope<'_>, inner: usize, outer: usize, geometry: Geom
     let [height, width] = geometry.kernel;
     let weights = scope.numbers("weight", &[outer, inner, height, width])?;
     let bias = scope.take("bias", &[outer])?;
-    Ok(Product::new(Packed::stored(&weights, outer, inner, geometry.taps()), Some(bias), geometry))
+    Ok(Product::new(Packed::new(scope.form(), &weights, outer, inner, geometry.taps()), Some(bias), geometry))
 }
 
 /// A convolution along one line, with bias: `weight` `[outer, inner, kernel]`.
 pub(crate) fn conv1d(scope: &Scope<'_>, inner: usize, outer: usize, kernel: usize, dilation: usize) -> Result<Product> {
     let weights = scope.numbers("weight", &[outer, inner, kernel])?;
     let bias = scope.take("bias", &[outer])?;
-    let packed = Packed::stored(&weights, outer, inner, kernel);
+    let packed = Packed::new(scope.form(), &weights, outer, inner, kernel);
     Ok(Product::new(packed, Some(bias), Geometry::line(kernel, dilation)))
 }
 

@@ -20,6 +20,8 @@ pub(crate) mod transformer;
 pub(crate) mod unet;
 pub(crate) mod vae;
 
+use std::sync::Arc;
+
 use shared::Result;
 
 use crate::pack::{manifest::Manifest, weights::Weights};
@@ -32,7 +34,8 @@ pub(crate) struct Network {
     pub(crate) projection: projection::AudioProjection,
     pub(crate) speed: speed::SpeedLayers,
     pub(crate) vae: vae::Vae,
-    pub(crate) audio: audio_encoder::AudioEncoder,
+    /// It has no form but the exact one, and speech is heard alike on every machine.
+    pub(crate) audio: Arc<audio_encoder::AudioEncoder>,
 }
 
 impl Network {
@@ -54,7 +57,7 @@ impl Network {
             projection: projection::AudioProjection::load(&root.at("audio_projection"), manifest)?,
             speed: speed::SpeedLayers::load(&root.at("speed_layers"), manifest)?,
             vae: vae::Vae::load(&root.at("vae"), &manifest.vae)?,
-            audio: audio_encoder::AudioEncoder::load(&root.at("audio_encoder"), &manifest.audio)?,
+            audio: Arc::new(audio_encoder::AudioEncoder::load(&root.at("audio_encoder").exact(), &manifest.audio)?),
         };
         weights.finish()?;
         Ok(network)

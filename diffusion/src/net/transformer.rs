@@ -70,7 +70,7 @@ impl Entrance {
     }
 
     /// Maps `[n, h, w, c]` to tokens `[n, hw, c]` after self-attention and its residual.
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
+    pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (tokens, normed) = self.opening.forward(x)?;
         self.attn1.forward(&normed, &tokens)
     }

@@ -11,7 +11,7 @@ use super::{
     transformer::SpatialTransformer,
 };
 use crate::{
-    kernels::{Geometry, GroupNorm, Packed, Product, silu},
+    kernels::{Geometry, GroupNorm, Numbers, Packed, Product, silu},
     pack::{manifest::Manifest, weights::Scope},
 };
 
@@ -66,7 +66,7 @@ impl Denoiser {
         // A convolution over joined channels is the sum of one over each part, and one part never changes.
         let part = |from: usize| {
             let rows = weights.chunks_exact(inner * 9).flat_map(|row| &row[from * 9..(from + latent) * 9]);
-            let packed = Packed::new(&rows.copied().collect::<Vec<_>>(), width, latent, 9);
+            let packed = Packed::new(scope.form(), &Numbers::Single(rows.copied().collect()), width, latent, 9);
             Product::new(packed, None, Geometry::SAME)
         };
         Ok(Self {

@@ -14,7 +14,7 @@ use shared::{Error, Result};
 
 use super::{header, mapped::Mapped, missing, stored::Stored};
 use crate::{
-    kernels::Numbers,
+    kernels::{Form, Numbers},
     pickle::{self, Index},
 };
 
@@ -37,6 +37,9 @@ pub(crate) struct Weights {
     left: RefCell<BTreeSet<String>>,
     /// What was taken where only shapes count.
     noted: RefCell<BTreeMap<String, Vec<usize>>>,
+    /// Whether numbers are made up for whatever is asked for.
+    drawn: bool,
+    form: Form,
 }
 
 impl Weights {
@@ -74,7 +77,18 @@ impl Weights {
             }
         }
         let left = RefCell::new(stored.keys().cloned().collect());
-        Ok(Self { name, file: Some(file), outline: false, stored, passed, pickled, left, noted: RefCell::default() })
+        Ok(Self {
+            name,
+            file: Some(file),
+            outline: false,
+            stored,
+            passed,
+            pickled,
+            left,
+            noted: RefCell::default(),
+            drawn: false,
+            form: Form::Exact,
+        })
     }
 
     /// Weights of which only the shapes count: a network is built from whatever it asks for, without a number, and can be
@@ -89,7 +103,14 @@ impl Weights {
             pickled: false,
             left: RefCell::default(),
             noted: RefCell::default(),
+            drawn: false,
+            form: Form::Exact,
         }
+    }
+
+    /// Weights of whatever shape is asked for, with random numbers of the size that leaves maps as large as they were.
+    pub(crate) fn drawn(name: &str) -> Self {
+        Self { drawn: true, ..Self::absent(name) }
     }
 
     /// Checks the tensors that got no name, which nobody will read: a release's own file has exactly the `expected` ones with their
@@ -126,6 +147,8 @@ impl Weights {
             pickled: self.pickled,
             left: RefCell::new(self.stored.keys().cloned().collect()),
             noted: RefCell::default(),
+            drawn: false,
+            form: Form::Exact,
         }
     }
 
@@ -134,9 +157,14 @@ impl Weights {
         self.noted.borrow().clone()
     }
 
+    /// The same weights for a network whose products are computed in `form`; they are exact without.
+    pub(crate) fn computed(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
     /// The root of all names.
     pub(crate) fn root(&self) -> Scope<'_> {
-        Scope { weights: self, prefix: String::new() }
+        Scope { weights: self, prefix: String::new(), form: self.form }
     }
 
     /// The file's name, for messages.
@@ -200,12 +228,23 @@ fn list(names: &[String]) -> String {
 pub(crate) struct Scope<'a> {
     weights: &'a Weights,
     prefix: String,
+    form: Form,
 }
 
 impl<'a> Scope<'a> {
     /// The place `name` below this one.
     pub(crate) fn at(&self, name: impl std::fmt::Display) -> Self {
-        Self { weights: self.weights, prefix: format!("{}{name}.", self.prefix) }
+        Self { weights: self.weights, prefix: format!("{}{name}.", self.prefix), form: self.form }
+    }
+
+    /// The same place, for products that are exact in every form.
+    pub(crate) fn exact(&self) -> Self {
+        Self { form: Form::Exact, ..self.clone() }
+    }
+
+    /// How products with these weights are computed.
+    pub(crate) fn form(&self) -> Form {
+        self.form
     }
 
     /// Takes the tensor `name`, which must have `shape`, as `f32`.
@@ -223,6 +262,9 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// See [`Self::take`].
     pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers> {
+        if self.weights.drawn {
+            return self.take(name, shape).map(Numbers::Single);
+        }
         if self.noted(name, shape) {
             return Ok(Numbers::Absent(shape.iter().product()));
         }
@@ -268,6 +310,10 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// See [`Self::take`].
     pub(crate) fn take_into(&self, name: &str, shape: &[usize], numbers: &mut Vec<f32>) -> Result<()> {
+        if self.weights.drawn {
+            draw(name, shape, numbers);
+            return Ok(());
+        }
         if self.noted(name, shape) {
             numbers.extend(std::iter::repeat_n(0.0, shape.iter().product()));
             return Ok(());
@@ -317,6 +363,21 @@ impl<'a> Scope<'a> {
             None => Err(weights.fault(&format!("tensor {full} is missing"))),
         }
     }
+}
+
+/// Appends random numbers for a tensor: scales of norms are ones, matrices as large as their inputs are many.
+fn draw(name: &str, shape: &[usize], numbers: &mut Vec<f32>) {
+    let inner: usize = shape.iter().skip(1).product::<usize>().max(1);
+    let (base, scale) = match shape.len() {
+        1 if name == "weight" => (1.0, 0.1),
+        1 => (0.0, 0.1),
+        _ => (0.0, (3.0 / inner as f32).sqrt()),
+    };
+    let mut state = inner as u32;
+    numbers.extend((0..shape.iter().product::<usize>()).map(|_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        base + scale * ((state >> 8) as f32 / (1 << 23) as f32 - 1.0)
+    }));
 }
 
 #[cfg(test)]

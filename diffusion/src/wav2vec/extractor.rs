@@ -5,7 +5,7 @@ use shared::Result;
 
 use super::statistics::{Survey, Window};
 use crate::{
-    kernels::{Geometry, Packed, Product, gelu},
+    kernels::{Form, Geometry, Numbers, Packed, Product, gelu},
     pack::{hallo::Wav2VecConfig, weights::Scope},
 };
 
@@ -42,7 +42,7 @@ impl Extractor {
             let (inner, outer, kernel) = (widths[layer - 1], widths[layer], kernels[layer]);
             let weights = scope.at(layer).take("conv.weight", &[outer, inner, kernel])?;
             let geometry = Geometry { kernel: [1, kernel], stride: strides[layer], ..Geometry::POINT };
-            Ok(Product::new(Packed::new(&weights, outer, inner, kernel), None, geometry))
+            Ok(Product::new(Packed::new(scope.form(), &Numbers::Single(weights), outer, inner, kernel), None, geometry))
         };
         let entrance = scope.at(0);
         Ok(Self {
@@ -86,7 +86,7 @@ impl Extractor {
             taps.extend(weights.iter().map(|weight| (f64::from(*weight) * factor) as f32));
             bias.push((f64::from(*shift) - mean * factor) as f32);
         }
-        let packed = Packed::new(&taps, bias.len(), self.first.kernel, 1);
+        let packed = Packed::new(Form::Exact, &Numbers::Single(taps), bias.len(), self.first.kernel, 1);
         Tuning { survey, first: Product::new(packed, Some(bias), Geometry::POINT) }
     }
 

@@ -3,7 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::{
-    kernels::{Geometry, Packed, Product, gelu},
+    kernels::{Form, Geometry, Numbers, Packed, Product, gelu},
     pack::{hallo::Wav2VecConfig, weights::Scope},
 };
 
@@ -36,7 +36,11 @@ impl PositionConv {
         // As many frames come out as go in; of an even number of taps, the last one looks less far.
         let geometry = Geometry { kernel: [1, taps], pad_x: [taps / 2, (taps - 1) / 2], ..Geometry::POINT };
         let group = |(weights, bias): (&[f32], &[f32])| {
-            Product::new(Packed::new(weights, width, width, taps), Some(bias.to_vec()), geometry)
+            Product::new(
+                Packed::new(Form::Exact, &Numbers::Single(weights.to_vec()), width, width, taps),
+                Some(bias.to_vec()),
+                geometry,
+            )
         };
         let groups = weights.chunks_exact(width * width * taps).zip(bias.chunks_exact(width)).map(group).collect();
         Ok(Self { groups, channels })

@@ -35,7 +35,7 @@ impl Transformer {
             let (attention, feed) = (scope.at("attention"), scope.at("feed_forward"));
             let projections = [attention.at("q_proj"), attention.at("k_proj"), attention.at("v_proj")];
             Ok(Layer {
-                heads: Heads { count: config.heads, channels },
+                heads: Heads { count: config.heads, channels, form: scope.form() },
                 qkv: linears(&projections, channels, channels, true)?,
                 out: linear(&attention.at("out_proj"), channels, channels)?,
                 norm: layer_norm(&scope.at("layer_norm"), channels)?,

@@ -6,17 +6,19 @@ use candle_core::{Device, Tensor};
 use shared::Bundle;
 
 use crate::{
+    kernels::Form,
     net::Network,
     pack::{manifest::Manifest, weights::Weights},
 };
 
-/// Largest relative error (norm of the difference over norm of the golden values) that passes.
-const LIMIT: f64 = 1e-4;
+/// Largest relative error (norm of the difference over norm of the golden values) that passes, and where numbers have 8 bits.
+const LIMITS: [f64; 2] = [1e-4, 2e-2];
 
 pub(crate) struct Fixtures {
     tensors: BTreeMap<String, shared::Tensor>,
     pub(crate) manifest: Manifest,
     pub(crate) network: Network,
+    limit: f64,
 }
 
 /// The folder of this test.
@@ -44,12 +46,23 @@ pub(crate) fn weights_file() -> Vec<u8> {
 
 impl Fixtures {
     pub(crate) fn load() -> Self {
+        Self::load_in(Form::Exact)
+    }
+
+    /// The tiny network in every form that this machine has.
+    pub(crate) fn in_every_form() -> impl Iterator<Item = Self> {
+        Form::all().into_iter().map(Self::load_in)
+    }
+
+    fn load_in(form: Form) -> Self {
+        println!("{}:", form.name());
+        let limit = LIMITS[usize::from(form.is_short())];
         let bytes = std::fs::read(folder().join("fixtures.safetensors")).unwrap();
         let manifest = Manifest::parse(&manifest_text(&"0".repeat(64)), "model.toml").unwrap();
         let file = tempfile::Builder::new().suffix(".safetensors").tempfile().unwrap();
         std::fs::write(file.path(), weights_file()).unwrap();
-        let network = Network::load(&manifest, Weights::open(file.path()).unwrap()).unwrap();
-        Self { tensors: Bundle::from_bytes(&bytes).unwrap().tensors, manifest, network }
+        let network = Network::load(&manifest, Weights::open(file.path()).unwrap().computed(form)).unwrap();
+        Self { tensors: Bundle::from_bytes(&bytes).unwrap().tensors, manifest, network, limit }
     }
 
     /// The tensor `name`, as stored.
@@ -82,7 +95,7 @@ impl Fixtures {
         let distance = norm(&mut found.iter().zip(golden.data()).map(|(a, b)| f64::from(a - b)));
         let size = norm(&mut golden.data().iter().map(|x| f64::from(*x)));
         println!("{case:24} {:24} relative error {:.2e}", format!("{:?}", golden.shape()), distance / size);
-        assert!(distance <= LIMIT * size, "{case}: relative error {:.2e}", distance / size);
+        assert!(distance <= self.limit * size, "{case}: relative error {:.2e}", distance / size);
     }
 
     /// As [`Self::compare`], for maps `[n, h, w, c]`.

@@ -34,7 +34,7 @@ fn features_at_frame_times() {
     let (audio, wave) = (f.manifest.audio.clone(), f.raw("input.mel.wave").clone());
     let frames = f.raw("input.speech.times").rows() as u64;
     let golden = Fixtures::load();
-    let mut listener = Box::new(Listener::new(Arc::new(f.network), &audio, fps));
+    let mut listener = Box::new(Listener::new(Arc::clone(&f.network.audio), &audio, fps));
     let early = listener.push(wave.data()).unwrap();
     let features = shared::Tensor::join(&[early, listener.finish(frames).unwrap()]).unwrap();
     golden.compare("speech", &Tensor::from_slice(features.data(), features.shape(), &Device::Cpu).unwrap());

@@ -11,7 +11,10 @@ use crate::{net::unet::Conditions, sampler::Sampling};
 
 #[test]
 fn reference_features() {
-    let f = Fixtures::load();
+    Fixtures::in_every_form().for_each(|f| compare_reference_features(&f));
+}
+
+fn compare_reference_features(f: &Fixtures) {
     let features = f.network.reference.forward(&f.maps("input.reference.latent")).unwrap();
     assert_eq!(features.len(), f.golden().filter(|name| name.starts_with("reference.")).count());
     for (index, feature) in features.iter().enumerate() {
@@ -41,9 +44,12 @@ fn tokens(f: &Fixtures, case: &str) -> (Tensor, Tensor) {
 
 #[test]
 fn one_guided_step() {
-    let f = Fixtures::load();
-    let mut given = conditions(&f, "denoiser");
-    let (audio, speed) = tokens(&f, "denoiser");
+    Fixtures::in_every_form().for_each(|f| compare_one_guided_step(&f));
+}
+
+fn compare_one_guided_step(f: &Fixtures) {
+    let mut given = conditions(f, "denoiser");
+    let (audio, speed) = tokens(f, "denoiser");
     given.audio = f.network.denoiser.audio_keys(&audio).unwrap();
     given.speed = f.network.denoiser.speed_keys(&speed).unwrap();
     let maps = f.network.reference.forward(&f.maps("input.denoiser.motion_latent")).unwrap();
@@ -63,13 +69,16 @@ fn one_guided_step() {
 
 #[test]
 fn a_film_of_two_clips() {
-    let f = Fixtures::load();
-    let mut given = conditions(&f, "film");
+    Fixtures::in_every_form().for_each(|f| compare_a_film_of_two_clips(&f));
+}
+
+fn compare_a_film_of_two_clips(f: &Fixtures) {
+    let mut given = conditions(f, "film");
     let (shared, own) = (f.raw("input.film.shared"), f.raw("input.film.own"));
     let mixed = own.data().iter().zip(shared.data().iter().cycle());
     let mixed: Vec<f32> = mixed.map(|(own, shared)| 0.9f32.sqrt() * shared + 0.1f32.sqrt() * own).collect();
     let noise = last(&Tensor::from_vec(mixed, own.shape(), &candle_core::Device::Cpu).unwrap());
-    let (audio, speed) = tokens(&f, "film");
+    let (audio, speed) = tokens(f, "film");
     let sampling = Sampling::new(&f.manifest.sampler, f.manifest.sampler.steps, 1.5);
     let portrait = f.maps("input.film.latent").flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let mut motion: Option<Tensor> = None;

@@ -2,7 +2,7 @@
 
 use shared::{
     FaceBox,
-    job::{Gates, MotionHandoff, ReferenceReading, Settings},
+    job::{Compute, Gates, MotionHandoff, ReferenceReading, Settings},
 };
 use utoipa::ToSchema;
 
@@ -41,6 +41,20 @@ pub(crate) struct PictureBody {
     pub(crate) lip_weight: Option<f32>,
     /// Whether clips that are not good enough are rendered again; they are when absent.
     pub(crate) gates: Option<GatesBody>,
+    /// How exactly the network's products are computed; `f32` when absent.
+    pub(crate) compute: Option<ComputeBody>,
+}
+
+/// How exactly the network's products are computed.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ComputeBody {
+    /// In single precision throughout: the same bits on every CPU.
+    Exact,
+    /// As fast as the CPU can within 1e-4 of single precision.
+    F32,
+    /// Factors rounded to 8 bits: within 2e-2.
+    Bf16,
 }
 
 /// What becomes of a clip that is not good enough.
@@ -99,6 +113,7 @@ impl PictureBody {
             face_weight,
             lip_weight,
             gates: self.gates.map(GatesBody::gates),
+            compute: self.compute.map(ComputeBody::compute),
         })
     }
 
@@ -123,6 +138,25 @@ impl PictureBody {
             face_weight,
             lip_weight,
             gates: settings.gates.map(GatesBody::of),
+            compute: settings.compute.map(ComputeBody::of),
+        }
+    }
+}
+
+impl ComputeBody {
+    fn compute(self) -> Compute {
+        match self {
+            Self::Exact => Compute::Exact,
+            Self::F32 => Compute::F32,
+            Self::Bf16 => Compute::Bf16,
+        }
+    }
+
+    fn of(compute: Compute) -> Self {
+        match compute {
+            Compute::Exact => Self::Exact,
+            Compute::F32 => Self::F32,
+            Compute::Bf16 => Self::Bf16,
         }
     }
 }
@@ -181,13 +215,13 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_took_effect() {
-        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5,"gates":"off"}"#;
+        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5,"gates":"off","compute":"bf16"}"#;
         let settings = serde_json::from_str::<PictureBody>(text).unwrap().read().ok().unwrap();
         assert_eq!(
             (settings.reference, settings.handoff),
             (Some(ReferenceReading::Corrected), Some(MotionHandoff::Latents))
         );
-        assert_eq!(settings.gates, Some(Gates::Off));
+        assert_eq!((settings.gates, settings.compute), (Some(Gates::Off), Some(Compute::Bf16)));
         let back = PictureBody::of(&settings).read().ok().unwrap();
         assert_eq!(back, settings);
         assert!(serde_json::from_str::<PictureBody>(r#"{"handoff":"wire"}"#).is_err());

@@ -1,0 +1,160 @@
+//! The network at the published width beside other engines, in turn: `cargo bench -p diffusion --bench peers -- [CASE..]`.
+//!
+//! `EMOFARM_PYTHON` names a Python with torch (and onnxruntime, onnx); `python3` when it is not set. A case is part of a name such as
+//! `spatial-256-f32`; all of them run when none is given. Each figure is the median of seven runs; engines take turns, so that what
+//! the machine does besides falls on all of them alike.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::Instant,
+};
+
+use diffusion::trial::{Piece, Trial};
+use shared::{Error, Result, job::Compute};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const RUNS: usize = 7;
+
+/// What is run, in pictures of which size, how exactly, beside whom.
+struct Case {
+    piece: Piece,
+    size: usize,
+    compute: Compute,
+    peers: &'static [&'static str],
+}
+
+const F32: &[&str] = &["torch-f32", "onnxruntime-f32"];
+
+const CASES: [Case; 8] = [
+    Case { piece: Piece::Spatial, size: 256, compute: Compute::F32, peers: F32 },
+    Case { piece: Piece::Spatial, size: 256, compute: Compute::Exact, peers: F32 },
+    Case { piece: Piece::Spatial, size: 256, compute: Compute::Bf16, peers: &["torch-bf16"] },
+    Case { piece: Piece::Clip, size: 256, compute: Compute::F32, peers: &["torch-f32"] },
+    Case { piece: Piece::Clip, size: 256, compute: Compute::Bf16, peers: &["torch-bf16"] },
+    Case { piece: Piece::Decode, size: 256, compute: Compute::F32, peers: &["torch-f32"] },
+    Case { piece: Piece::Decode, size: 512, compute: Compute::F32, peers: &["torch-f32"] },
+    Case { piece: Piece::Decode, size: 512, compute: Compute::Bf16, peers: &["torch-bf16"] },
+];
+
+impl Case {
+    fn piece(&self) -> &'static str {
+        match self.piece {
+            Piece::Spatial => "spatial",
+            Piece::Clip => "clip",
+            Piece::Decode => "decode",
+        }
+    }
+
+    fn name(&self) -> String {
+        format!("{}-{}-{:?}", self.piece(), self.size, self.compute).to_lowercase()
+    }
+}
+
+/// Another engine in a process of its own.
+struct Peer {
+    name: &'static str,
+    how: String,
+    child: Child,
+    to: ChildStdin,
+    from: BufReader<ChildStdout>,
+    times: Vec<f64>,
+}
+
+impl Peer {
+    fn start(case: &Case, name: &'static str) -> Result<Self> {
+        let python = std::env::var("EMOFARM_PYTHON").unwrap_or_else(|_| "python3".into());
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/peers.py");
+        let threads = rayon::current_num_threads().to_string();
+        let mut child = Command::new(&python)
+            .args([script, case.piece(), &case.size.to_string(), name, &threads])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .map_err(|e| Error::order(format!("{python} does not start")).mend("set EMOFARM_PYTHON").from_source(e))?;
+        let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::world("a peer without standard input and output"));
+        };
+        let mut peer = Self { name, how: String::new(), child, to, from: BufReader::new(from), times: Vec::new() };
+        // Exporters chat before they are done.
+        while peer.how.is_empty() {
+            let line = peer.line()?;
+            peer.how = line.strip_prefix("ready ").unwrap_or_default().to_owned();
+        }
+        Ok(peer)
+    }
+
+    fn line(&mut self) -> Result<String> {
+        let mut line = String::new();
+        match self.from.read_line(&mut line) {
+            Ok(1..) => Ok(line.trim().to_owned()),
+            _ => Err(Error::world(format!("the peer {} ended; its last words are above", self.name))),
+        }
+    }
+
+    fn ask(&mut self, what: &str) -> Result<f64> {
+        writeln!(self.to, "{what}").map_err(|e| Error::world("a peer is gone").from_source(e))?;
+        let answer = self.line()?;
+        answer.parse().map_err(|_| Error::world(format!("{} answered {answer}", self.name)))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn main() -> Result<()> {
+    // Cargo itself adds `--bench`.
+    let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
+    println!("{}; medians of {RUNS} runs in turn, milliseconds", diffusion::device_name());
+    for case in CASES.iter().filter(|case| chosen.is_empty() || chosen.iter().any(|name| case.name().contains(name))) {
+        run(case)?;
+    }
+    Ok(())
+}
+
+fn run(case: &Case) -> Result<()> {
+    let mut peers = case.peers.iter().map(|name| Peer::start(case, name)).collect::<Result<Vec<_>>>()?;
+    let trial = Trial::new(case.piece, case.compute, case.size)?;
+    let out = trial.run()?;
+    let mut ours = Vec::new();
+    for _ in 0..RUNS {
+        for peer in &mut peers {
+            let time = peer.ask("run")?;
+            peer.times.push(time);
+        }
+        let start = Instant::now();
+        trial.run()?;
+        ours.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    let ours = median(&mut ours);
+    println!("{}: {ours:.0} (mean output {out:.3}, peak memory of all trials {:.2} GB)", case.name(), peak_memory());
+    for peer in &mut peers {
+        let (memory, theirs) = (peer.ask("memory")? / 1e9, median(&mut peer.times));
+        println!(
+            "    beside {} ({}): {theirs:.0}, ours {:.3} of it; peak memory {memory:.2} GB",
+            peer.name,
+            peer.how,
+            ours / theirs
+        );
+    }
+    Ok(())
+}
+
+fn median(times: &mut [f64]) -> f64 {
+    times.sort_by(f64::total_cmp);
+    times[times.len() / 2]
+}
+
+/// Peak resident memory of this process in GB, where the system tells.
+fn peak_memory() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|rest| rest.split_whitespace().next());
+    peak.and_then(|kilobytes| kilobytes.parse::<f64>().ok()).unwrap_or_default() / 1e6
+}

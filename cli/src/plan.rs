@@ -14,7 +14,8 @@ use crate::{args::render::PlanArgs, exit, output, settings::Settings};
 pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {
     let card = Installed::new(settings.search_path()).card(&settings.model)?;
     let wishes = settings.wishes(0, &args.shape.chains, shared::job::Settings::default())?;
-    let coordinator::Outline { track, plan, seams } = coordinator::outline(&args.audio, &wishes, &card.shape)?;
+    let coordinator::Outline { track, plan, continuity, seams } =
+        coordinator::outline(&args.audio, &wishes, &card.shape)?;
     let frames = plan.shape.frames;
     if json {
         let document = json!({
@@ -25,6 +26,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
             "model": card.name,
             "frames": frames,
             "clips": clips(&plan),
+            "continuity": continuity.name(),
             "chains": chains(&plan)?,
             "seams": seams.iter().map(|seam| described(seam, settings.fps)).collect::<Vec<_>>(),
             "plan": plan,
@@ -40,6 +42,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
         output::count(u64::from(track.channels), "channel")
     );
     say!("model {}, {} frames a second, {}", card.name, settings.fps, output::count(frames, "frame"));
+    say!("continuity {}", continuity.name());
     say!(
         "{} in {} of {}, {}, {} in {}, then the film",
         output::count(clips(&plan), "clip"),

@@ -28,6 +28,8 @@ pub struct Draft {
     pub audio: PathBuf,
     /// The faces that the model's detector found in the portrait; the order's settings say which one is meant.
     pub faces: FaceSearch,
+    /// By which continuity it was cut, settled by the film's length; nothing for a retake.
+    pub continuity: Option<Continuity>,
     /// Where its chains meet, and why there; none when it is one chain, nor for a retake, whose seams follow from what was asked.
     pub seams: Vec<Seam>,
     /// What somebody should know about the choice of the face, in whole sentences.
@@ -41,6 +43,8 @@ pub struct Outline {
     pub track: Track,
     /// The tasks.
     pub plan: Plan,
+    /// By which continuity it is cut, settled by the film's length.
+    pub continuity: Continuity,
     /// Where its chains meet, and why there; none when it is one chain.
     pub seams: Vec<Seam>,
 }
@@ -66,7 +70,8 @@ pub fn outline(audio: &Path, wishes: &Wishes, model: &ModelShape) -> Result<Outl
     let score = Score { shape, fps: wishes.fps, pauses: pauses.as_ref(), shots: shots.as_deref().unwrap_or_default() };
     let seams = seams::lay(wishes.cutting, &score)?;
     let plan = Plan::cut(shape, &seams::cuts(&seams, wishes.cutting, &shape))?;
-    Ok(Outline { track, plan, seams })
+    let continuity = wishes.cutting.continuity.of(wishes.fps.seconds(shape.frames));
+    Ok(Outline { track, plan, continuity, seams })
 }
 
 /// What is asked of a pack when a film is ordered.
@@ -136,7 +141,7 @@ fn make(
     let portrait_file = input(portrait)?;
     let (settings, faces) = find_face(&picture, &portrait_file.name, &wishes.settings, pack, card.shape.image_size)?;
     drop(picture);
-    let Outline { track, plan, seams } = outline(audio, wishes, &card.shape)?;
+    let Outline { track, plan, continuity, seams } = outline(audio, wishes, &card.shape)?;
     let order = Order {
         portrait: portrait_file,
         audio: input(audio)?,
@@ -153,7 +158,17 @@ fn make(
     };
     let (portrait, audio) = (portrait.to_owned(), audio.to_owned());
     let remarks = said_of_the_face(&order, &faces, wishes);
-    Ok(Draft { id: order.job_id_for(tenant), order, plan, portrait, audio, faces, seams, remarks })
+    Ok(Draft {
+        id: order.job_id_for(tenant),
+        order,
+        plan,
+        portrait,
+        audio,
+        faces,
+        continuity: Some(continuity),
+        seams,
+        remarks,
+    })
 }
 
 /// Settles which face is meant, then takes the same steps that `prepare` takes with the portrait, so that it fails here or not

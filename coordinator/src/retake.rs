@@ -94,6 +94,7 @@ pub async fn retake(
         portrait,
         audio,
         faces: FaceSearch::NoDetector,
+        continuity: None,
         seams: Vec::new(),
         remarks: remarks(wishes.frames, frames, base),
     })

@@ -6,6 +6,8 @@
 //! where the schedule is cut off, from their known latents noised to that level (`SDEdit`, Meng et al., arXiv 2108.01073). Steps may be taken
 //! back and made again with fresh noise, so that free frames come to agree with those that are held (`RePaint`, section 4.2).
 
+use std::ops::Range;
+
 use shared::{
     Fps, Frames, noise,
     path::HeadPath,
@@ -146,6 +148,43 @@ impl KnownFrames {
         {
             x.iter_mut().zip(latent.iter().zip(own).map(noised(a))).for_each(|(x, noised)| *x = noised);
         }
+    }
+
+    /// Ends the denoising: puts the held frames back, and lets the free frames between them agree with that.
+    ///
+    /// The network draws held frames too, never quite as they are. Beside a frame that is put back, that difference would be seen as a
+    /// jump; so it is taken up by the free frames, all of it where they begin and less with every frame, and from both of their ends.
+    /// What is left from frame to frame is the motion that the network drew, and an equal step of that difference.
+    pub(crate) fn settle(&self, x: &mut [f32]) {
+        let frame = x.len() / self.pinned.len().max(1);
+        let off = |x: &[f32], at: usize| -> Vec<f32> {
+            let rows = at * frame..(at + 1) * frame;
+            self.latents[rows.clone()].iter().zip(&x[rows]).map(|(given, drawn)| given - drawn).collect()
+        };
+        for run in self.free() {
+            let none = || vec![0.0; frame];
+            let left = run.start.checked_sub(1).map_or_else(none, |held| off(x, held));
+            let right = if run.end < self.pinned.len() { off(x, run.end) } else { none() };
+            let frames = x[run.start * frame..run.end * frame].chunks_exact_mut(frame).zip(1_u16..);
+            for (x, place) in frames {
+                let share = f32::from(place) / (run.len() + 1) as f32;
+                let carried = left.iter().zip(&right).map(|(left, right)| left + share * (right - left));
+                x.iter_mut().zip(carried).for_each(|(x, carried)| *x += carried);
+            }
+        }
+        self.hold(x, 1.0);
+    }
+
+    /// Runs of frames that are not held.
+    fn free(&self) -> Vec<Range<usize>> {
+        let mut runs: Vec<Range<usize>> = Vec::new();
+        for (at, _) in self.pinned.iter().enumerate().filter(|(_, held)| !**held) {
+            match runs.last_mut() {
+                Some(run) if run.end == at => run.end += 1,
+                _ => runs.push(at..at + 1),
+            }
+        }
+        runs
     }
 
     /// Takes a step back: from signal share `from` to the lower share `to`, for the `round`-th time in the clip:

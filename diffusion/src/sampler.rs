@@ -95,7 +95,7 @@ impl Sampling {
             }
         }
         if let Some(known) = known {
-            known.hold(&mut x, 1.0);
+            known.settle(&mut x);
         }
         Ok(x)
     }

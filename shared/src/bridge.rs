@@ -8,8 +8,9 @@ use crate::{
     ports::{Bridging, Known, ModelShape},
 };
 
-/// A bridge over one window whose joints differ by more than this, against the median inside, is made over the whole overlap.
-pub const GROWS_ABOVE: f64 = 1.2;
+mod search;
+
+pub use search::{Search, Trial, UNSEEN};
 
 /// What both chains made of the frames around a seam.
 #[derive(Clone, Debug)]
@@ -131,19 +132,24 @@ impl Banks {
         self.overlap_of(&pass.made)
     }
 
-    /// How much frames differ from the one before where a pass joins what it made to the chains, and at the seam, over the median of
-    /// such differences inside both chains: about 1 where nobody sees a seam.
+    /// How a pass stands out: how much a frame differs from the one before, over the same in the chain where that is more, and over the
+    /// median inside both chains where they stand still; the most of it anywhere from the first frame that the pass is free to make up
+    /// to the first that it holds again. 1 or less where nobody sees a seam.
     pub fn disagreement(&self, pass: &Pass) -> f64 {
-        let joints = [pass.frames.start + pass.pinned, self.seam, pass.frames.end - pass.pinned];
-        let changes = changes(&pass.made);
-        // The first change is the one to the second row.
-        let joint = |frame: u64| changes.get((frame - pass.first).checked_sub(1)? as usize).copied();
-        let joints: Vec<f64> = joints.into_iter().filter_map(joint).collect();
-        let mean = joints.iter().sum::<f64>() / joints.len().max(1) as f64;
-        let mut inside: Vec<f64> = [&self.left, &self.right].into_iter().flat_map(self::changes).collect();
+        let Pass { frames, pinned, first, ref made, .. } = *pass;
+        let [made, left, right] = [made, &self.left, &self.right].map(changes);
+        let mut inside = [left.clone(), right.clone()].concat();
         inside.sort_by(f64::total_cmp);
-        let median = inside.get(inside.len() / 2).copied().unwrap_or_default();
-        mean / median.max(1e-9)
+        let median = inside.get(inside.len() / 2).copied().unwrap_or_default().max(1e-9);
+        // The first of the changes is the one to the second row.
+        let to = |changes: &[f64], first: u64, frame: u64| {
+            frame.checked_sub(first + 1).and_then(|at| changes.get(at as usize).copied()).unwrap_or_default()
+        };
+        let seen = |frame| {
+            let usual = to(&left, first, frame).max(to(&right, self.overlap.start, frame)).max(median);
+            to(&made, first, frame) / usual
+        };
+        (frames.start + pinned..=frames.end - pinned).map(seen).fold(0.0, f64::max)
     }
 }
 

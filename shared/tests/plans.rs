@@ -122,7 +122,12 @@ proptest! {
         let frames = film.shape.frames;
         prop_assert!(covers((0..layout.chains()).map(|chain| layout.owned(chain)), 0, frames));
         let parts = plan.tasks.iter().filter(|node| matches!(node.kind, TaskKind::Part { .. }));
-        prop_assert!(covers(parts.filter_map(|node| node.kind.frames()), 0, frames));
+        let parts: Vec<Frames> = parts.filter_map(|node| node.kind.frames()).collect();
+        prop_assert!(covers(parts.iter().copied(), 0, frames));
+        // What is over a seam is measured in the part that holds the frames on both sides.
+        for seam in &plan.cuts.seams {
+            prop_assert!(parts.iter().any(|part| part.contains(seam - 1) && part.contains(*seam)), "{seam}");
+        }
         prop_assert_eq!(plan.counted().unwrap().iter().sum::<u64>(), frames);
         prop_assert_eq!(plan.tasks.last().map(|node| &node.kind), Some(&TaskKind::Film));
     }

@@ -54,6 +54,32 @@ fn the_same_seed_gives_the_same_latents_and_another_seed_others() {
     assert_eq!(std::fs::read(house.path("a.mp4")).unwrap(), std::fs::read(house.path("b.mp4")).unwrap());
 }
 
+#[test]
+fn a_film_over_a_minute_is_cut_into_chains_unless_it_is_told_not_to_be() {
+    let house = house(62.0);
+    let render = |out, more: &[&str]| {
+        let document = house.json(&arguments(out, &[&["--keep-latents"], more].concat()));
+        assert_eq!(document["frames"], 1550);
+        assert_eq!(media::probe::film(&house.path(out)).unwrap().frames, 1550);
+        let job = document["job"].as_str().unwrap().to_owned();
+        let kept = std::path::PathBuf::from(document["kept"].as_str().unwrap());
+        let tasks: Vec<String> = latents(&kept).into_keys().collect();
+        let chains = tasks.iter().filter(|task| task.ends_with("-00000") && task.starts_with("segment")).count();
+        let bridges = tasks.iter().filter(|task| task.starts_with("bridge")).count();
+        let seams = house.json(&["quality", &job, "--json"])["summary"]["seams"].as_array().unwrap().len();
+        (job, chains, bridges, seams)
+    };
+    let (auto, chains, bridges, seams) = render("auto.mp4", &[]);
+    assert_eq!((chains, bridges, seams), (2, 1, 1));
+    assert_eq!(render("anchored.mp4", &["--continuity", "anchored"]).0, auto, "the same order");
+    let (strict, chains, bridges, seams) = render("strict.mp4", &["--continuity", "strict"]);
+    assert_eq!((chains, bridges, seams), (1, 0, 0));
+    assert_ne!(strict, auto);
+    // A cut leaves no bridge, and its seam is measured all the same.
+    let (_, chains, bridges, seams) = render("cut.mp4", &["--join", "cut"]);
+    assert_eq!((chains, bridges, seams), (2, 0, 1));
+}
+
 /// Waits until some segment's latents are on the disk, or the program has ended.
 fn wait_for_segment(child: &mut Child, data: &Path, segment: usize) {
     let name = format!("segment-0-{segment:05}");

@@ -2,46 +2,42 @@
 
 use shared::{
     Error, Frames, Join, Layout, Result, Tensor,
-    bridge::{Banks, GROWS_ABOVE, Pass},
+    bridge::{Banks, Pass, Search, Trial},
     log::Line,
     ports::{Bridging, ClipInput, ModelShape, Renderer},
-    quality::ClipQuality,
+    quality::{ClipQuality, Quality},
 };
-use tokio::time::Instant;
 
 use crate::{
-    checkpoint, features,
-    gate::Made,
+    checkpoint::{self, Clips},
+    features,
+    gate::{Gate, Made},
     latents::{self, LATENTS, LatentRun},
-    segment,
-    work::{Work, off_the_runtime, prepare},
+    quality, segment,
+    work::{Work, prepare},
 };
 
 /// Bridges `seam`: leaves latents of all `frames`, which are the overlap of both chains.
 pub(crate) async fn make(work: &Work<'_>, seam: u32, frames: Frames) -> Result<()> {
     let model = work.model().await?;
     let banks = banks(work, seam as usize, frames, &model.shape()).await?;
-    let latents = match work.lease.order.cuts.join {
-        Join::Blend => banks.blended()?,
+    let Bridged { latents, measured } = match work.lease.order.cuts.join {
+        Join::Blend => Bridged { latents: banks.blended()?, measured: Vec::new() },
         Join::Bridge | Join::Cut => {
             let features = work.read(&prepare(), &features::name(&work.lease.node.id)).await?;
             let (features, shape) = (features::from_bundle(&features)?, model.shape());
-            let mut span = Span {
-                work,
-                first: frames.start,
-                features,
-                shape,
-                how: model.bridging(&work.lease.order.settings),
-                renderer: None,
-            };
-            let latents = span.bridge(&banks).await?;
+            let how = model.bridging(&work.lease.order.settings);
+            let gate = Gate::new(work, shape.motion_frames).await?;
+            let mut span = Span { work, first: frames.start, features, shape, how, gate, renderer: None };
+            let bridged = span.bridge(&banks).await?;
             if let Some(renderer) = span.renderer {
                 work.put_back(renderer);
             }
-            latents
+            bridged
         }
     };
-    work.keep(LATENTS, &LatentRun { first: frames.start, latents }.to_bytes()?).await
+    work.keep(LATENTS, &LatentRun { first: frames.start, latents }.to_bytes()?).await?;
+    quality::keep(work, measured).await
 }
 
 /// What both chains made around the seam.
@@ -73,49 +69,62 @@ async fn side(work: &Work<'_>, layout: &Layout<'_>, chain: usize, frames: Frames
 /// A bridge in the making.
 struct Span<'a> {
     work: &'a Work<'a>,
-    /// The frame after the margin of `features`.
+    /// The first frame of the overlap; `features` begin a margin before it.
     first: u64,
     features: &'a Tensor,
     shape: ModelShape,
     how: Bridging,
+    gate: Gate<'a>,
     renderer: Option<Box<dyn Renderer>>,
 }
 
+/// What was made of a seam.
+struct Bridged {
+    /// Latents of the overlap.
+    latents: Tensor,
+    /// What was measured of the clips that count.
+    measured: Vec<(Frames, Quality)>,
+}
+
 impl Span<'_> {
-    /// Denoises the middle again and, where the sides still disagree, the whole overlap; the better one of both counts.
-    async fn bridge(&mut self, banks: &Banks) -> Result<Tensor> {
-        let middle = self.walk("middle", banks.middle()?).await?;
-        let mut best = (banks.disagreement(&middle), middle);
-        let whole = banks.whole()?;
-        if best.0 > GROWS_ABOVE && whole.windows() != best.1.windows() {
-            self.note("the sides of the seam disagree; the bridge grows", best.0);
-            let whole = self.walk("whole", whole).await?;
-            let disagreement = banks.disagreement(&whole);
-            if disagreement < best.0 {
-                best = (disagreement, whole);
-            }
+    /// Tries bridges until nobody sees the seam; what was measured of the clips that count is left for the ledger.
+    async fn bridge(&mut self, banks: &Banks) -> Result<Bridged> {
+        let mut search = Search::new(banks, self.how)?;
+        let mut measured = Vec::new();
+        while let Some(Trial { name, pass, bridging }) = search.trial() {
+            let (pass, clips) = self.walk(name, pass, bridging).await?;
+            let good = !self.gate.is_on() || clips.iter().all(|(_, quality)| quality.faults.is_empty());
+            let disagreement = search.put(name, pass, good);
+            self.note("a bridge was tried", name, disagreement);
+            measured.push((name, clips));
         }
-        self.note("the seam is bridged", best.0);
-        banks.bridged(&best.1)
+        let (name, disagreement, latents) = search.end()?;
+        self.note("the seam is bridged", name, disagreement);
+        let counts = measured.into_iter().find(|(tried, _)| *tried == name).map_or_else(Vec::new, |(_, clips)| clips);
+        let measured = counts.into_iter().map(|(window, quality)| (window, Quality::Clip(quality))).collect();
+        Ok(Bridged { latents, measured })
     }
 
     /// Renders the windows of a pass, those left out that an earlier attempt kept.
-    async fn walk(&mut self, run: &str, mut pass: Pass) -> Result<Pass> {
+    async fn walk(&mut self, run: &str, mut pass: Pass, how: Bridging) -> Result<(Pass, Vec<(Frames, ClipQuality)>)> {
         let windows = pass.windows().to_vec();
         let whole = segment::whole(&self.shape);
-        let mut kept = checkpoint::resume(self.work, run, windows.iter().copied(), &whole).await?.latents.into_iter();
+        let Clips { latents, measured } = checkpoint::resume(self.work, run, windows.iter().copied(), &whole).await?;
+        let mut kept = latents.into_iter().zip(measured);
+        let mut clips = Vec::with_capacity(windows.len());
         for window in windows {
-            let latents = match kept.next() {
-                Some(latents) => latents,
-                None => self.render(run, window, &pass).await?,
+            let Made { latents, quality } = match kept.next() {
+                Some((latents, (_, Quality::Clip(quality)))) => Made { latents, quality },
+                _ => self.render(run, window, &pass, how).await?,
             };
             pass.put(window, &latents)?;
+            clips.push((window, quality));
         }
-        Ok(pass)
+        Ok((pass, clips))
     }
 
-    async fn render(&mut self, run: &str, window: Frames, pass: &Pass) -> Result<Tensor> {
-        let known = Some(pass.known(window, self.how)?);
+    async fn render(&mut self, run: &str, window: Frames, pass: &Pass, how: Bridging) -> Result<Made> {
+        let known = Some(pass.known(window, how)?);
         let features = self.features_of(window)?;
         let input = ClipInput {
             frames: window,
@@ -129,21 +138,12 @@ impl Span<'_> {
             Some(renderer) => renderer,
             None => self.work.renderer().await?,
         };
-        let (began, stop) = (Instant::now(), self.work.stop.clone());
-        let (used, latents) = off_the_runtime(move || {
-            let mut renderer = idle;
-            let latents = renderer.render(&input, &mut |_| stop.control())?;
-            Ok((renderer, latents.rounded_to_f16()))
-        })
-        .await?;
+        let shape = &self.shape;
+        let (used, made) = self.gate.render(idle, &input, |latents| segment::check(window, latents, shape)).await?;
         self.renderer = Some(used);
-        self.rendered(window, began.elapsed().as_secs_f64());
-        segment::check(window, &latents, &self.shape)?;
-        // What it hands on is held, and passed the gate in its own chain.
-        let made = Made { latents, quality: ClipQuality::default() };
         checkpoint::keep(self.work, run, window.start, &made).await?;
         self.work.progress(0).await?;
-        Ok(made.latents)
+        Ok(made)
     }
 
     fn features_of(&self, window: Frames) -> Result<Tensor> {
@@ -151,14 +151,8 @@ impl Span<'_> {
         self.features.slice(from, from + window.len() as usize + 2 * self.shape.audio_margin as usize)
     }
 
-    fn rendered(&self, clip: Frames, seconds: f64) {
-        metrics::histogram!("emofarm_clip_render_seconds").record(seconds);
-        let details = |line: Line| line.with("frames", clip.to_string()).with("seconds", seconds);
-        self.work.note("a clip is rendered", details);
-    }
-
-    fn note(&self, what: &str, disagreement: f64) {
-        tracing::debug!(disagreement, "{what}");
-        self.work.note(what, |line: Line| line.with("disagreement", disagreement));
+    fn note(&self, what: &str, how: &str, disagreement: f64) {
+        tracing::debug!(how, disagreement, "{what}");
+        self.work.note(what, |line: Line| line.with("how", how).with("disagreement", disagreement));
     }
 }

@@ -76,6 +76,11 @@ impl Cutter {
         Ok(complete)
     }
 
+    /// Whether no task needs more rows: of a retake that is so long before the film ends.
+    pub(crate) fn is_done(&self) -> bool {
+        self.open.is_empty()
+    }
+
     /// Says that all rows were pushed.
     pub(crate) fn finish(&self) -> Result<()> {
         match self.open.front() {

@@ -8,7 +8,7 @@ use shared::{
     log::Line,
     ports::{ClipInput, Renderer},
     quality::{
-        ClipQuality, Fault, Reference, Refused,
+        ClipQuality, Fault, Likeness, Reference, Refused,
         gate::{self, LOOKED_AT, Try},
     },
 };
@@ -52,6 +52,11 @@ impl<'a> Gate<'a> {
         Ok(Self { work, reference, motion_frames: motion_frames as usize, on })
     }
 
+    /// Whether a clip that is not good enough must not be handed on from.
+    pub(crate) fn is_on(&self) -> bool {
+        self.on
+    }
+
     /// Renders a clip until it passes: from other noise, then from the portrait instead of the motion frames. When nothing passes, the
     /// least bad rendering counts. `check` refuses latents that nothing can be made of.
     pub(crate) async fn render(
@@ -61,7 +66,8 @@ impl<'a> Gate<'a> {
         check: impl Fn(&Tensor) -> Result<()>,
     ) -> Result<(Box<dyn Renderer>, Made)> {
         let mut renderings: Vec<Rendering> = Vec::new();
-        for way in gate::tries(clip.motion.is_none()) {
+        // A bridge cannot begin at the portrait: its first frames are held.
+        for way in gate::tries(clip.motion.is_none() || clip.known.is_some()) {
             let motion = if way.anchored { None } else { clip.motion.clone() };
             let input = ClipInput { motion, take: way.take, ..clip.clone() };
             let (used, rendering) = self.rendering(renderer, input, way, &check).await?;
@@ -85,6 +91,7 @@ impl<'a> Gate<'a> {
         check: &impl Fn(&Tensor) -> Result<()>,
     ) -> Result<(Box<dyn Renderer>, Rendering)> {
         let (stop, began, frames) = (self.work.stop.clone(), Instant::now(), input.frames);
+        let looked_at = looked_at(&input, self.motion_frames);
         let (used, latents) = off_the_runtime(move || {
             let latents = renderer.render(&input, &mut |_| stop.control())?;
             // What the next clip starts from must be what the blob store gives back.
@@ -93,8 +100,9 @@ impl<'a> Gate<'a> {
         .await?;
         self.rendered(frames, way, began.elapsed().as_secs_f64());
         check(&latents)?;
-        let (reference, motion) = (self.reference, self.motion_frames);
-        let (used, rendering) = off_the_runtime(move || look(used, latents, frames, reference, motion, way)).await?;
+        let reference = self.reference;
+        let (used, rendering) =
+            off_the_runtime(move || look(used, latents, frames, reference, &looked_at, way)).await?;
         self.work.stop.step()?;
         Ok((used, rendering))
     }
@@ -139,22 +147,31 @@ impl<'a> Gate<'a> {
     }
 }
 
-/// Looks at what a clip hands on.
+/// What of a clip is looked at.
+struct LookedAt {
+    /// Frames of the clip, counted from its first.
+    rows: Vec<usize>,
+    /// Whether the next clip begins with them: eyes may close elsewhere.
+    handed_on: bool,
+}
+
+/// Looks at what a clip hands on, or shows.
 fn look(
     mut renderer: Box<dyn Renderer>,
     latents: Tensor,
     clip: Frames,
     reference: Option<Reference>,
-    motion_frames: usize,
+    looked_at: &LookedAt,
     way: Try,
 ) -> Result<(Box<dyn Renderer>, Rendering)> {
     let mut likeness = None;
     if let Some(reference) = reference {
         let mut pictures = Vec::with_capacity(LOOKED_AT);
-        for row in looked_at(latents.rows(), motion_frames) {
-            pictures.extend(renderer.decode(&latents.slice(row, row + 1)?, clip.start + row as u64)?);
+        for row in &looked_at.rows {
+            pictures.extend(renderer.decode(&latents.slice(*row, row + 1)?, clip.start + *row as u64)?);
         }
-        likeness = Some(reference.likeness(&latents, &pictures));
+        let found = reference.likeness(&latents, &pictures);
+        likeness = Some(Likeness { eyes: found.eyes.filter(|_| looked_at.handed_on), ..found });
     }
     let faults = likeness.as_ref().map(gate::faults).unwrap_or_default();
     let badness = likeness.as_ref().map_or(0.0, gate::badness);
@@ -162,11 +179,18 @@ fn look(
     Ok((renderer, Rendering { way, badness, made: Made { latents, quality } }))
 }
 
-/// The first and the last of the motion frames.
-fn looked_at(rows: usize, motion_frames: usize) -> Vec<usize> {
-    let mut looked_at = vec![rows.saturating_sub(motion_frames.max(1)), rows - 1];
-    looked_at.dedup();
-    looked_at
+/// The first and the last of the frames that the next clip begins with; of a bridge, of those that it made up.
+fn looked_at(clip: &ClipInput, motion_frames: usize) -> LookedAt {
+    let frames = clip.frames.len() as usize;
+    let mut rows = match &clip.known {
+        None => vec![frames.saturating_sub(motion_frames.max(1)), frames - 1],
+        Some(known) => {
+            let free = || (0..frames).filter(|row| known.pinned.get(*row) == Some(&false));
+            free().next().into_iter().chain(free().next_back()).collect()
+        }
+    };
+    rows.dedup();
+    LookedAt { rows, handed_on: clip.known.is_none() }
 }
 
 /// The rendering that counts: the last when it passes, or the least bad; of equals the first.
@@ -185,12 +209,33 @@ fn counts(mut renderings: Vec<Rendering>) -> Made {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::ports::{Bridging, Known};
+
+    fn clip(frames: u64, pinned: Option<Vec<bool>>) -> ClipInput {
+        let none = || Tensor::new([0], vec![]).unwrap();
+        let known = pinned.map(|pinned| Known { latents: none(), pinned, bridging: Bridging::default() });
+        ClipInput { frames: Frames::new(7, 7 + frames), features: none(), motion: None, known, take: 0 }
+    }
 
     #[test]
     fn the_frames_that_are_handed_on_are_looked_at() {
-        assert_eq!(looked_at(12, 4), [8, 11]);
-        assert_eq!(looked_at(12, 1), [11]);
-        assert_eq!(looked_at(12, 0), [11], "a model without motion frames still ends its clips");
-        assert_eq!(looked_at(1, 4), [0]);
+        let rows = |frames, motion| looked_at(&clip(frames, None), motion).rows;
+        assert_eq!(rows(12, 4), [8, 11]);
+        assert_eq!(rows(12, 1), [11]);
+        assert_eq!(rows(12, 0), [11], "a model without motion frames still ends its clips");
+        assert_eq!(rows(1, 4), [0]);
+        assert!(looked_at(&clip(12, None), 4).handed_on);
+    }
+
+    #[test]
+    fn of_a_bridge_those_are_looked_at_that_it_made_up() {
+        let rows = |pinned: &[u8]| {
+            let found = looked_at(&clip(6, Some(pinned.iter().map(|held| *held == 1).collect())), 4);
+            assert!(!found.handed_on, "it hands nothing on");
+            found.rows
+        };
+        assert_eq!(rows(&[1, 0, 0, 0, 0, 1]), [1, 4]);
+        assert_eq!(rows(&[1, 1, 0, 1, 1, 1]), [2]);
+        assert_eq!(rows(&[1, 1, 0, 0, 0, 0]), [2, 5]);
     }
 }

@@ -97,9 +97,14 @@ fn encode(audio: &Path, order: &Order, model: &dyn Model, stop: &Stop, send: &mp
     while let Some(samples) = reader.next()? {
         stop.step()?;
         meter.push(&samples);
-        pass_on(cutter.push(&encoder.push(&samples)?)?, send)?;
+        // A retake needs features of some seconds; how loud the rest of the track is costs little.
+        if !cutter.is_done() {
+            pass_on(cutter.push(&encoder.push(&samples)?)?, send)?;
+        }
     }
-    pass_on(cutter.push(&encoder.finish(order.shape.frames)?)?, send)?;
+    if !cutter.is_done() {
+        pass_on(cutter.push(&encoder.finish(order.shape.frames)?)?, send)?;
+    }
     cutter.finish()?;
     Ok(meter.finish(order.shape.frames))
 }

@@ -17,7 +17,7 @@ use shared::{
 #[command(next_help_heading = "How it is cut into chains")]
 pub(crate) struct ChainArgs {
     /// One chain, in which every clip goes on from the one before (strict); chains of --chain-seconds that start from the portrait
-    /// (anchored); chains as short as can be (parallel); or what the program takes for the best, now strict (auto) [setting: continuity].
+    /// (anchored); chains as short as can be (parallel); or anchored for films over a minute and else strict (auto) [setting: continuity].
     #[arg(long, value_name = "HOW", value_parser = continuities())]
     pub(crate) continuity: Option<Continuity>,
     /// About how many seconds of film an anchored chain renders [setting: `chain_seconds`].
@@ -31,7 +31,8 @@ pub(crate) struct ChainArgs {
     pub(crate) shots: Option<PathBuf>,
 }
 
-fn continuities() -> impl TypedValueParser<Value = Continuity> {
+/// The names of continuities.
+pub(crate) fn continuities() -> impl TypedValueParser<Value = Continuity> {
     PossibleValuesParser::new(Continuity::ALL.map(Continuity::name)).try_map(|text| text.parse::<Continuity>())
 }
 

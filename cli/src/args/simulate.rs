@@ -3,9 +3,12 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, ValueHint};
-use shared::Fps;
+use shared::{Fps, seams::Continuity};
 
-use super::numbers::{hourly, length, parse, rate, seconds, spread};
+use super::{
+    chains::continuities,
+    numbers::{hourly, length, parse, rate, seconds, spread},
+};
 
 /// Arguments of `simulate`.
 #[derive(Debug, Args)]
@@ -40,8 +43,8 @@ pub(crate) struct SimulateArgs {
     /// Seconds until another worker stands in the place of one that was lost.
     #[arg(long, default_value = "120", value_name = "SECONDS", value_parser = seconds)]
     pub(crate) start_up_seconds: Duration,
-    /// How a film is cut into chains [default: anchored for films over a minute].
-    #[arg(long)]
+    /// How a film is cut into chains [default: auto, anchored for films over a minute].
+    #[arg(long, value_name = "HOW", value_parser = continuities())]
     pub(crate) continuity: Option<Continuity>,
     /// Seconds of a chain of anchored films.
     #[arg(long, default_value = "30", value_name = "SECONDS", value_parser = seconds)]
@@ -108,15 +111,4 @@ pub(crate) struct LatencyArgs {
     /// Tasks take from 1 - SPREAD to 1 + SPREAD times as long, at random.
     #[arg(long, default_value = "0", value_name = "SPREAD", value_parser = spread)]
     pub(crate) spread: f64,
-}
-
-/// How a film is cut into chains.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Continuity {
-    /// One chain.
-    Strict,
-    /// Chains of about `--chain-seconds`, cut in pauses.
-    Anchored,
-    /// Chains as short as the shape allows.
-    Parallel,
 }

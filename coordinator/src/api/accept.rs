@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use shared::{
-    Error, Order, Terms,
+    Error, Terms,
     ports::{Job, PackCard, Submitted, access::Role, schedule::Tenant},
 };
 
@@ -145,13 +145,14 @@ async fn answer(farm: &Farm, draft: &Draft, new: bool) -> Answer<AcceptedBody> {
     let job = farm.ledger().job(&draft.id).await?;
     let job = job.ok_or_else(|| Error::world(format!("job {} is not in the ledger", draft.id)))?;
     let progress = farm.ledger().progress(&draft.id).await?;
-    let estimate = estimate_of(farm, &draft.order, &job, &draft.plan).await?;
+    let estimate = estimate_of(farm, draft, &job).await?;
     let remarks = draft.remarks.iter().map(|remark| for_the_api(remark)).collect();
     let seams = draft.seams.iter().map(|seam| SeamBody::new(seam, draft.order.fps)).collect();
     Ok(AcceptedBody { new, job: JobBody::new(&job, &progress), estimate, seams, remarks })
 }
 
-async fn estimate_of(farm: &Farm, order: &Order, job: &Job, plan: &shared::Plan) -> Answer<EstimateBody> {
+async fn estimate_of(farm: &Farm, draft: &Draft, job: &Job) -> Answer<EstimateBody> {
+    let Draft { order, plan, continuity, .. } = draft;
     let rates = estimate::Rates::of(&farm.rates().await?, &order.model, &job.terms.pool);
-    Ok(EstimateBody::new(&estimate::estimate(plan, &rates), order.fps))
+    Ok(EstimateBody::new(&estimate::estimate(plan, &rates), order.fps, *continuity))
 }

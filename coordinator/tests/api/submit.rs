@@ -94,7 +94,7 @@ async fn a_film_in_chains_says_where_they_meet() {
     // One chain says nothing of joins.
     let strict = api.upload(order(&json!({ "continuity": "strict" }))).await.fine(202);
     assert_eq!((&strict["job"]["order"]["chains"], strict["job"]["order"].get("join")), (&json!(1), None));
-    assert_eq!(strict["seams"], json!([]));
+    assert_eq!((&strict["seams"], &strict["estimate"]["continuity"]), (&json!([]), &json!("strict")));
     let refused = [
         (json!({ "continuity": "soft" }), "invalid_field", ""),
         (json!({ "chain_seconds": 0 }), "invalid_field", "chain_seconds"),
@@ -114,6 +114,11 @@ async fn an_estimate_knows_chains_without_their_pauses() {
         json!({ "seconds": 60, "continuity": "anchored", "chain_seconds": 20, "segment_clips": 5, "part_segments": 2 });
     let body = api.post("/v1/estimate", ask).await.fine(200);
     assert_eq!((&body["frames"], &body["chains"], &body["tasks"]["bridge"]), (&json!(1500), &json!(3), &json!(2)));
+    assert_eq!(body["continuity"], "anchored");
+    for (seconds, continuity, chains) in [(60.0, "strict", 1), (60.1, "anchored", 2)] {
+        let body = api.post("/v1/estimate", json!({ "seconds": seconds })).await.fine(200);
+        assert_eq!((&body["continuity"], &body["chains"]), (&json!(continuity), &json!(chains)), "{body}");
+    }
     let short = json!({ "seconds": 60, "continuity": "anchored", "chain_seconds": 1, "fps": "1" });
     let problem = api.post("/v1/estimate", short).await.refused(422, "bad_input");
     assert!(problem["mend"].as_str().unwrap().contains("give chain_seconds at least"), "{problem}");

@@ -88,6 +88,9 @@ async fn an_order_holds_its_seams_and_a_film_of_one_chain_none() {
     let strict = Cutting { continuity: Continuity::Strict, ..Cutting::default() };
     let whole = draft(&portrait, &track, &Wishes { cutting: strict, ..wishes() }, &Sizes).unwrap();
     assert!(whole.order.cuts.is_one_chain() && whole.seams.is_empty() && whole.id != cut.id);
+    // A track of more than a minute is cut so without being asked.
+    let auto = draft(&portrait, &track, &wishes(), &Sizes).unwrap();
+    assert_eq!((auto.continuity, auto.id), (Some(Continuity::Anchored), cut.id.clone()));
     let blended = Cutting { join: Join::Blend, ..anchored().cutting };
     let blended = draft(&portrait, &track, &Wishes { cutting: blended, ..anchored() }, &Sizes).unwrap();
     assert_eq!(blended.order.cuts.seams, cut.order.cuts.seams);

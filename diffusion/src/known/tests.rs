@@ -94,6 +94,28 @@ fn held_frames_are_what_was_given_whatever_the_network_says() {
 }
 
 #[test]
+fn what_the_network_misses_of_held_frames_is_carried_into_the_free_ones_between() {
+    let known = known(bridging(1, 0.1, 0));
+    let frames = KnownFrames::new(&known, noise(0), |_| ());
+    let clean = in_network(&known);
+    // It draws everything as it is, but for an offset, and a smaller one on the right.
+    let offsets = [0.3, 0.3, 0.3, 0.2, 0.1, 0.1];
+    let drawn = |frame: usize| clean[frame * ROW..(frame + 1) * ROW].iter().map(move |x| x + offsets[frame]);
+    let mut x: Vec<f32> = (0..FRAMES).flat_map(drawn).collect();
+    frames.settle(&mut x);
+    // Free frames 2, 3 and 4 lie at one, two and three quarters of the way from an offset of 0.3 to one of 0.1.
+    let left: Vec<f32> = (0..FRAMES).map(|frame| x[frame * ROW] - clean[frame * ROW]).collect();
+    let expected = [0.0, 0.0, 0.3 - 0.25, 0.2 - 0.2, 0.1 - 0.15, 0.0];
+    assert!(left.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6), "{left:?}");
+    // A run that ends with the clip is held on one side only.
+    let open = Known { pinned: vec![true, false, false, false, false, false], ..known.clone() };
+    let mut x: Vec<f32> = clean.iter().map(|x| x + 0.6).collect();
+    KnownFrames::new(&open, noise(0), |_| ()).settle(&mut x);
+    let left: Vec<f32> = (0..FRAMES).map(|frame| x[frame * ROW] - clean[frame * ROW]).collect();
+    assert!(left.iter().zip([0.0, 0.1, 0.2, 0.3, 0.4, 0.5]).all(|(a, b)| (a - b).abs() < 1e-6), "{left:?}");
+}
+
+#[test]
 fn free_frames_keep_more_of_what_is_known_the_lower_the_strength() {
     let start = |strength| {
         let known = KnownFrames::new(&known(bridging(4, strength, 0)), noise(0), |_| ());

@@ -99,18 +99,95 @@ fn sides_that_are_equal_stay_what_they_are() {
     assert!((banks.disagreement(&pass) - 1.0).abs() < 1e-9);
 }
 
+/// The middle window with a side for each of its eight frames.
+fn rendered(pass: &Pass, sides: [f32; 8]) -> Pass {
+    let window = Frames::new(36, 44);
+    let data = (36_u16..44).zip(sides).flat_map(|(frame, side)| [f32::from(frame), side]).collect();
+    let mut pass = pass.clone();
+    pass.put(window, &Tensor::new([8, 1, 1, 2], data).unwrap()).unwrap();
+    pass
+}
+
 #[test]
-fn a_jump_is_a_disagreement_and_a_fade_is_less_of_one() {
+fn a_jump_is_a_disagreement_wherever_it_is_and_a_fade_is_less_of_one() {
     let banks = banks(8, 0.0, 60.0);
     let faded = banks.middle().unwrap();
-    let mut jumping = faded.clone();
-    let window = Frames::new(36, 44);
-    let data = (36..44).flat_map(|frame| [frame as f32, if frame < 40 { 0.0 } else { 60.0 }]).collect();
-    jumping.put(window, &Tensor::new([8, 1, 1, 2], data).unwrap()).unwrap();
-    let (fade, jump) = (banks.disagreement(&faded), banks.disagreement(&jumping));
-    // Frames inside change by 0.5 on average; the jump adds 30 at one of three joints.
-    assert!((jump - (30.5 + 0.5 + 0.5) / 3.0 / 0.5).abs() < 1e-6, "{jump}");
-    assert!(fade > GROWS_ABOVE, "{fade}");
+    let seen = |sides| banks.disagreement(&rendered(&faded, sides));
+    // Frames inside change by 0.5 on average; a jump adds 30.
+    for at in 2..=6 {
+        let jump: Vec<f32> = (0..8).map(|frame| if frame < at { 0.0 } else { 60.0 }).collect();
+        assert!((seen(jump.try_into().unwrap()) - 30.5 / 0.5).abs() < 1e-6, "at {at}");
+    }
+    let fade = banks.disagreement(&faded);
+    assert!(fade > UNSEEN && fade < 30.0, "{fade}");
+}
+
+#[test]
+fn what_the_chains_do_themselves_is_no_disagreement() {
+    // Both blink at frame 40; one of them at 38 too.
+    let overlap = Frames::new(32, 48);
+    let blink = |frames: Frames, at: &[u64]| {
+        let row = |frame: u64| [frame as f32, if at.contains(&frame) { 50.0 } else { 0.0 }];
+        Tensor::new([frames.len() as usize, 1, 1, 2], (frames.start..frames.end).flat_map(row).collect()).unwrap()
+    };
+    let left = blink(Banks::before(overlap, &model()), &[38, 40]);
+    let banks = Banks::new(overlap, 40, PINNED, &model(), left, blink(overlap, &[40])).unwrap();
+    let middle = banks.middle().unwrap();
+    let side = |at: &[usize]| std::array::from_fn(|frame| if at.contains(&(frame + 36)) { 50.0 } else { 0.0 });
+    for (at, seen) in [(&[40][..], 1.0), (&[38, 40], 1.0), (&[38], 1.0), (&[42], 51.0), (&[], 1.0)] {
+        assert!((banks.disagreement(&rendered(&middle, side(at))) - seen).abs() < 1e-6, "{at:?}");
+    }
+}
+
+/// Runs a search in which each trial comes out as `make` says; what was tried, and what was found.
+fn search(banks: &Banks, make: impl Fn(&Trial) -> (Pass, bool)) -> (Vec<&'static str>, &'static str, Tensor) {
+    let mut search = Search::new(banks, Bridging::default()).unwrap();
+    let mut tried = Vec::new();
+    while let Some(trial) = search.trial() {
+        tried.push(trial.name);
+        let (pass, good) = make(&trial);
+        search.put(trial.name, pass, good);
+    }
+    let (name, _, latents) = search.end().unwrap();
+    (tried, name, latents)
+}
+
+/// A slow way from one side to the other, and a jump.
+const SMOOTH: [f32; 8] = [0.0, 0.0, 0.1, 0.2, 0.3, 0.4, 0.4, 0.4];
+const JUMP: [f32; 8] = [0.0, 0.0, 0.0, 0.0, 60.0, 60.0, 60.0, 60.0];
+
+#[test]
+fn a_bridge_that_nobody_sees_is_taken_at_once() {
+    let banks = banks(8, 0.0, 0.4);
+    let (tried, name, latents) = search(&banks, |trial| (rendered(&trial.pass, SMOOTH), true));
+    assert_eq!((&tried[..], name), (&["middle"][..], "middle"));
+    assert_eq!(sides(&latents)[4..12], SMOOTH);
+}
+
+#[test]
+fn the_bridge_counts_that_is_seen_least_and_the_cross_fade_where_none_is_better() {
+    let banks = banks(8, 0.0, 60.0);
+    let jumps = |trial: &Trial| match trial.name {
+        "whole" => (trial.pass.clone(), true),
+        _ => (rendered(&trial.pass, JUMP), true),
+    };
+    let (tried, name, _) = search(&banks, jumps);
+    // The whole overlap, left at its cross-fade over twelve frames here, is slower than that over four in the middle.
+    assert_eq!((&tried[..], name), (&["middle", "whole", "gentle"][..], "whole"));
+    let (_, name, latents) = search(&banks, |trial| (rendered(&banks.middle().unwrap(), JUMP), trial.name != "gentle"));
+    assert_eq!((name, latents), ("fade", banks.bridged(&banks.middle().unwrap()).unwrap()));
+    // What is not good enough to be shown is not shown, however smooth it is.
+    let (tried, name, _) = search(&banks, |trial| (trial.pass.clone(), false));
+    assert_eq!((tried.len(), name), (3, "fade"));
+}
+
+#[test]
+fn gentle_bridges_keep_more_of_the_cross_fade() {
+    let banks = banks(4, 0.0, 60.0);
+    let mut search = Search::new(&banks, Bridging { steps: 3, strength: 0.4, jumps: 1 }).unwrap();
+    let all: Vec<_> = std::iter::from_fn(|| search.trial()).map(|trial| (trial.name, trial.bridging)).collect();
+    let how = |strength| Bridging { steps: 3, strength, jumps: 1 };
+    assert_eq!(all, [("middle", how(0.4)), ("gentle", how(0.2))], "an overlap of one clip has no larger bridge");
 }
 
 #[test]

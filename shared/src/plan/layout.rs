@@ -172,13 +172,14 @@ impl<'a> Layout<'a> {
     }
 
     /// The runs that parts of a whole film encode. A chain's parts end with the bridge after it, so that each can be encoded before the next chain is
-    /// done. A film of one chain has parts of whole segments.
+    /// done; where the film is simply cut, with the first frame after the seam, so that what is over a seam is measured within a part. A film of one
+    /// chain has parts of whole segments.
     fn runs(&self) -> impl Iterator<Item = Frames> + use<'_> {
         (0..self.chains()).flat_map(|chain| {
             let Frames { start, end } = self.owned(chain);
-            let reach = u64::from(self.cuts.reach);
-            let from = if chain == 0 { start } else { start + reach };
-            let to = if chain + 1 == self.chains() { end } else { end + reach };
+            let beyond = u64::from(self.cuts.reach).max(1);
+            let from = if chain == 0 { start } else { start + beyond };
+            let to = if chain + 1 == self.chains() { end } else { end + beyond };
             let run = Frames::new(from, to);
             let size = if self.cuts.is_one_chain() {
                 self.shape.part_frames()

@@ -53,6 +53,13 @@ fn a_film_that_is_cut_has_no_bridges() {
     assert_eq!(layout.rendered(1), Frames::new(48, 125));
     let frames: Vec<_> = layout.sources(Frames::new(50, 70)).into_iter().map(|source| source.frames).collect();
     assert_eq!(frames, [Frames::new(50, 60), Frames::new(60, 70)]);
+    // The first frame after the seam is encoded with the last one before it.
+    let parts: Vec<_> = layout.parts().into_iter().map(|(_, frames)| (frames.start, frames.end)).collect();
+    assert_eq!(parts, [(0, 61), (61, 125)]);
+    // A chain may be one frame long: it has no part of its own then.
+    let short = Plan::cut(shape(61), &Cuts::at(vec![60], Join::Cut, 12)).unwrap();
+    short.check().unwrap();
+    assert_eq!(short.tasks.iter().filter(|node| matches!(node.kind, TaskKind::Part { .. })).count(), 1);
 }
 
 fn kept(frames: (u64, u64), name: &str) -> Kept {

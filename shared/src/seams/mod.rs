@@ -15,7 +15,8 @@ use places::Places;
 /// A seam moves by at most this share of a chain's length, as a divisor: a fifth.
 pub const LEEWAY: u64 = 5;
 
-/// Films longer than this many seconds gain from several chains.
+/// Films longer than this many seconds are cut into chains when nobody says otherwise: published networks lose the face after about a
+/// minute of one chain, and chains are rendered side by side.
 pub const LONG_FILM: f64 = 60.0;
 
 /// Lengths that chains may be given, in seconds.
@@ -25,7 +26,7 @@ pub const CHAIN_SECONDS: std::ops::RangeInclusive<u32> = 1..=3600;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Continuity {
-    /// What the program takes for the best: [`Continuity::Strict`], whatever the film's length.
+    /// What the film's length makes the best: [`Continuity::Anchored`] over [`LONG_FILM`], [`Continuity::Strict`] up to it.
     #[default]
     Auto,
     /// One chain: every clip goes on from the one before, exactly.
@@ -52,8 +53,9 @@ impl Continuity {
 
     /// What it means for a film of so many seconds.
     #[must_use]
-    pub fn of(self, _seconds: f64) -> Self {
+    pub fn of(self, seconds: f64) -> Self {
         match self {
+            Self::Auto if seconds > LONG_FILM => Self::Anchored,
             Self::Auto => Self::Strict,
             other => other,
         }

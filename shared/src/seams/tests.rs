@@ -50,6 +50,24 @@ fn strict_is_one_chain_and_parallel_as_many_as_there_can_be() {
 }
 
 #[test]
+fn films_over_a_minute_are_anchored_unless_somebody_says_otherwise() {
+    let auto = Cutting::default();
+    assert_eq!(lay_at(auto, 1500, None, &[]), [], "a minute is one chain");
+    assert_eq!(lay_at(auto, 1501, None, &[]), lay_at(anchored(), 1501, None, &[]));
+    assert_eq!(lay_at(auto, 90_000, None, &[]).len(), 119);
+    assert_eq!(
+        (Continuity::Auto.of(LONG_FILM), Continuity::Auto.of(60.04)),
+        (Continuity::Strict, Continuity::Anchored)
+    );
+    for other in [Continuity::Strict, Continuity::Anchored, Continuity::Parallel] {
+        assert_eq!((other.of(1.0), other.of(3600.0)), (other, other));
+    }
+    // What nobody asked for is never a reason to refuse a film: chains are as long as their overlaps need.
+    let slow = Score { shape: shape(3600), fps: Fps::new(1, 1).unwrap(), pauses: None, shots: &[] };
+    assert!(lay(auto, &slow).unwrap().len() > 1);
+}
+
+#[test]
 fn shots_come_before_pauses_and_long_pauses_before_short_ones() {
     let pauses = Pauses {
         pauses: vec![pause(26.0, 26.9), pause(30.1, 30.25), pause(37.0, 40.0)],

@@ -143,8 +143,8 @@ async fn the_film_is_the_same_wherever_a_worker_dies_at_a_seam() {
     let order = order(Join::Bridge);
     let (points, expected) = undisturbed_in(&House::of(&order).await).await;
     let bridges: Vec<_> = points.iter().filter(|(task, ..)| task == "bridge-00000").collect();
-    // Claimed; three clips and the latents kept; before and after the commit.
-    assert_eq!(bridges.len(), 1 + 4 + 2);
+    // Claimed; four clips and the latents kept; before and after the commit.
+    assert_eq!(bridges.len(), 1 + 5 + 2);
     let more = points.iter().filter(|(task, _, nth)| *nth == 0 && ["segment-1-00000"].contains(&task.as_str()));
     for point in bridges.into_iter().chain(more) {
         dies(House::of(&order).await, point, &expected).await;

@@ -1,16 +1,16 @@
 //! Clips that are not good enough.
 
 use shared::{
-    JobState,
+    Bundle, Cuts, JobState, Join,
     job::Gates,
-    ports::records::Event,
+    ports::{BlobKey, records::Event},
     quality::{ClipQuality, Fault, Measured, PartQuality, Quality, Refused},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    house::{FRAMES, House, order},
-    model::Spoils,
+    house::{FRAMES, House, order, order_of},
+    model::{CLIP, Spoils},
 };
 
 /// A house whose model draws likenesses, but for what `spoils` says.
@@ -171,4 +171,56 @@ async fn what_was_measured_of_kept_clips_is_kept_too() {
     assert_eq!(rendered(&house), [0, 4, 8, 8, 12, 16, 20], "the kept clip is not rendered again");
     let (first, clip) = &clips(&house).await[2];
     assert_eq!((*first, clip.take, clip.refused.len()), (8, 1, 1), "and its record is that of the first attempt");
+}
+
+/// Two chains that meet at frame 13: the bridge is one clip from frame 11, where no other clip begins.
+async fn bridged(gates: Gates, spoils: Spoils) -> House {
+    let mut order = order_of(30, Cuts { reach: 2, warm_up: 3, ..Cuts::at(vec![13], Join::Bridge, CLIP) });
+    order.settings.gates = Some(gates);
+    let house = House::of(&order).await;
+    house.script.chains.lock().unwrap().push(8);
+    *house.script.spoils.lock().unwrap() = Some(spoils);
+    house.work(&house.worker("only")).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    house
+}
+
+/// The clip that a bridge showed, if it showed one.
+async fn clip_of_bridge(house: &House) -> Option<ClipQuality> {
+    let found = records(house).await.into_iter().find(|record| record.task.as_str() == "bridge-00000");
+    found.map(|record| match record.quality {
+        Quality::Clip(clip) if record.frames.start == 11 => clip,
+        other => panic!("{other:?}"),
+    })
+}
+
+/// Frames 12 and 13 of the film, which the bridge is free to make up, as their latents were left.
+async fn made_up(house: &House) -> Vec<f32> {
+    let task = house.task("bridge-00000").await;
+    let key = BlobKey::made(&house.job, &task.id, task.attempt, "latents.safetensors").unwrap();
+    let bundle = Bundle::from_bytes(&house.stores.blobs.get(&key).await.unwrap()).unwrap();
+    let latents = bundle.get("latents").unwrap();
+    latents.slice(1, 3).unwrap().data().iter().skip(1).step_by(2).copied().collect()
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_not_good_enough_is_rendered_from_other_noise() {
+    let house = bridged(Gates::On, |first, take, _| first == 11 && take == 0).await;
+    let clip = clip_of_bridge(&house).await.expect("a clip is shown");
+    assert_eq!((clip.take, clip.anchored, clip.faults.len(), clip.refused.len()), (1, false, 0, 1), "{clip:?}");
+    assert!(clip.likeness.unwrap().eyes.is_none(), "nobody begins with these frames");
+    assert!(made_up(&house).await.iter().all(|x| *x >= 0.0));
+}
+
+#[tokio::test]
+async fn where_no_bridge_is_good_enough_the_cross_fade_counts() {
+    let house = bridged(Gates::On, |first, _, _| first == 11).await;
+    assert_eq!(clip_of_bridge(&house).await, None, "no clip of the bridge is shown");
+    assert!(made_up(&house).await.iter().all(|x| *x >= 0.0), "no fog: {:?}", made_up(&house).await);
+    assert_eq!(rendered(&house).iter().filter(|first| **first == 11).count(), 6, "three takes, and three more gently");
+    assert_eq!(warnings(&house).await.len(), 0, "nothing that is not good enough is in the film");
+    // Gates that are off only record.
+    let house = bridged(Gates::Off, |first, _, _| first == 11).await;
+    let shown = clip_of_bridge(&house).await;
+    assert!(shown.is_none_or(|clip| clip.faults.contains(&Fault::Blurred) && clip.refused.is_empty()));
 }

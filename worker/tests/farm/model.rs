@@ -214,7 +214,11 @@ impl Renderer for Summing {
         let held = |place: usize| clip.known.as_ref().filter(|known| known.pinned[place]);
         let row = |(place, frame): (usize, u64)| match held(place) {
             Some(known) => [known.latents.data()[2 * place], known.latents.data()[2 * place + 1]],
-            None => [frame as f32, sum],
+            // Where pictures are likenesses, a bridge stays at what it starts from.
+            None => match &clip.known {
+                Some(known) if spoils.is_some() && sum > 0.0 => [frame as f32, known.latents.data()[2 * place + 1]],
+                _ => [frame as f32, sum],
+            },
         };
         let rows = (clip.frames.start..clip.frames.end).enumerate().flat_map(row).collect();
         Tensor::new([CLIP as usize, 2, 1, 1], rows)

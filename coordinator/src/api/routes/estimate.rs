@@ -66,5 +66,5 @@ pub(crate) async fn ask(
     let plan = Plan::cut(shape, &seams::cuts(&seams, cutting, &shape))?;
     let pool: &Name = &ordered.terms.pool;
     let rates = Rates::of(&farm.rates().await?, &card.name, pool);
-    Ok(Json(EstimateBody::new(&estimate(&plan, &rates), fps)))
+    Ok(Json(EstimateBody::new(&estimate(&plan, &rates), fps, Some(cutting.continuity))))
 }

@@ -12,7 +12,7 @@ use crate::api::problem::{Answer, Problem};
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ContinuityBody {
-    /// What the farm takes for the best: `strict`, whatever the film's length.
+    /// `anchored` for films over a minute, `strict` for others.
     Auto,
     /// One chain.
     Strict,
@@ -20,6 +20,17 @@ pub(crate) enum ContinuityBody {
     Anchored,
     /// Chains as short as the shape allows.
     Parallel,
+}
+
+impl From<Continuity> for ContinuityBody {
+    fn from(continuity: Continuity) -> Self {
+        match continuity {
+            Continuity::Auto => Self::Auto,
+            Continuity::Strict => Self::Strict,
+            Continuity::Anchored => Self::Anchored,
+            Continuity::Parallel => Self::Parallel,
+        }
+    }
 }
 
 impl From<ContinuityBody> for Continuity {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use shared::seams::Continuity;
 use utoipa::ToSchema;
 
 use super::chains::{ContinuityBody, JoinBody};
@@ -14,6 +15,9 @@ pub(crate) struct EstimateBody {
     pub(crate) seconds: f64,
     /// Frames of the film.
     pub(crate) frames: u64,
+    /// What `continuity` came to: `auto` is settled by the film's length. Absent for a retake, which goes from seam to seam.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) continuity: Option<ContinuityBody>,
     /// Chains that are rendered side by side.
     pub(crate) chains: u64,
     /// Tasks by kind.
@@ -27,12 +31,13 @@ pub(crate) struct EstimateBody {
 }
 
 impl EstimateBody {
-    /// The estimate of a film at `fps`.
-    pub(crate) fn new(estimate: &Estimate, fps: shared::Fps) -> Self {
+    /// The estimate of a film at `fps` that is cut by `continuity`.
+    pub(crate) fn new(estimate: &Estimate, fps: shared::Fps, continuity: Option<Continuity>) -> Self {
         let short = |seconds: Option<f64>| seconds.map(|seconds| (seconds * 10.0).round() / 10.0);
         Self {
             seconds: fps.seconds(estimate.frames),
             frames: estimate.frames,
+            continuity: continuity.map(|continuity| continuity.of(fps.seconds(estimate.frames)).into()),
             chains: estimate.chains,
             tasks: estimate.tasks.iter().copied().collect(),
             render_seconds: short(estimate.render_seconds),

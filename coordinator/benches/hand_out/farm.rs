@@ -29,17 +29,20 @@ const TERM: Duration = Duration::from_secs(30);
 pub(crate) struct Farm {
     pub(crate) stores: Stores,
     _dir: tempfile::TempDir,
+    _database: services::Postgres,
 }
 
 impl Farm {
-    /// An empty farm on a new database and a new virtual host.
-    pub(crate) async fn new() -> Self {
+    /// An empty farm on a new database and a new virtual host; a `durable` database waits for the disk.
+    pub(crate) async fn new(durable: bool) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = services::postgres().await.url().await;
+        let database = if durable { services::durable_postgres().await } else { services::postgres().await };
+        let ledger = database.url().await;
         stores::migrate(&ledger).await.unwrap();
         let queue = services::rabbit().await.url().await;
         let blobs = format!("file://{}", dir.path().display());
-        Self { stores: stores::open(&Urls { ledger, queue, blobs }).await.unwrap(), _dir: dir }
+        let stores = stores::open(&Urls { ledger, queue, blobs }).await.unwrap();
+        Self { stores, _dir: dir, _database: database }
     }
 
     /// Jobs whose tasks are all ready at once, so that the queue is as long as can be.

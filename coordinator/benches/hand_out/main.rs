@@ -1,6 +1,8 @@
 //! How fast tasks are handed out, on a real `PostgreSQL` and a real broker where one is known: the figures of `docs/performance.md`.
 //!
-//! `cargo bench --profile dev --bench hand_out -- throughput backlog urgent [--jobs N] [--tasks N]`
+//! `cargo bench -p coordinator --bench hand_out -- throughput backlog urgent [--jobs N] [--tasks N] [--seconds N] [--runs N] [--durable]`
+//!
+//! With `--durable` the database waits for the disk with every transaction, as it does in production.
 
 mod farm;
 
@@ -23,22 +25,28 @@ async fn main() {
     };
     let (jobs, tasks) = (number("--jobs", 100), number("--tasks", 1000));
     let named = |name: &str| arguments.iter().any(|argument| argument == name);
+    let durable = named("--durable");
     if named("throughput") {
-        throughput(jobs, tasks, Duration::from_secs(number("--seconds", 20))).await;
+        let (runs, time) = (number("--runs", 1), Duration::from_secs(number("--seconds", 20)));
+        let mut rates = Vec::new();
+        for _ in 0..runs {
+            rates.push(throughput(durable, jobs, tasks, time).await);
+        }
+        println!("throughput: median of {runs} runs: {:.0} tasks/s", median(rates));
     }
     if named("backlog") {
-        let small = hand_out(number("--small", 10), 1000).await;
-        let large = hand_out(number("--large", 1000), 1000).await;
+        let small = hand_out(durable, number("--small", 10), 1000).await;
+        let large = hand_out(durable, number("--large", 1000), 1000).await;
         println!("backlog: a hundred times the backlog takes {:.2} times as long", large / small);
     }
     if named("urgent") {
-        urgent(jobs, tasks).await;
+        urgent(durable, jobs, tasks).await;
     }
 }
 
 /// Workers take and complete as fast as they can, moved by one coordinator and rings.
-async fn throughput(jobs: u64, tasks: u64, time: Duration) {
-    let farm = Farm::new().await;
+async fn throughput(durable: bool, jobs: u64, tasks: u64, time: Duration) -> f64 {
+    let farm = Farm::new(durable).await;
     let began = Instant::now();
     farm.submit(0, jobs, tasks, Priority::NORMAL).await;
     println!("throughput: {jobs} jobs of {tasks} tasks queued in {:.1} s", began.elapsed().as_secs_f64());
@@ -46,11 +54,12 @@ async fn throughput(jobs: u64, tasks: u64, time: Duration) {
     let done = farm.work(WORKERS, time).await;
     let rate = done as f64 / time.as_secs_f64();
     println!("throughput: {done} tasks done in {} s by {WORKERS} workers: {rate:.0} tasks/s", time.as_secs());
+    rate
 }
 
 /// Seconds to release and take one task, with so many queued.
-async fn hand_out(jobs: u64, tasks: u64) -> f64 {
-    let farm = Farm::new().await;
+async fn hand_out(durable: bool, jobs: u64, tasks: u64) -> f64 {
+    let farm = Farm::new(durable).await;
     let began = Instant::now();
     farm.submit(0, jobs, tasks, Priority::NORMAL).await;
     println!("backlog: {} tasks queued in {:.1} s", jobs * tasks, began.elapsed().as_secs_f64());
@@ -79,8 +88,8 @@ async fn hand_out(jobs: u64, tasks: u64) -> f64 {
 }
 
 /// An urgent job behind a long queue, while all workers are busy.
-async fn urgent(jobs: u64, tasks: u64) {
-    let farm = Farm::new().await;
+async fn urgent(durable: bool, jobs: u64, tasks: u64) {
+    let farm = Farm::new(durable).await;
     farm.submit(0, jobs, tasks, Priority::NORMAL).await;
     farm.report(WORKERS).await;
     let urgent = farm.overtaken(WORKERS, jobs, Duration::from_millis(400)).await;

@@ -8,6 +8,6 @@ mod postgres;
 mod rabbit;
 mod s3;
 
-pub use postgres::{Database, Postgres, own_postgres, postgres};
+pub use postgres::{Database, Postgres, durable_postgres, own_postgres, postgres};
 pub use rabbit::{Rabbit, own_rabbit, rabbit};
 pub use s3::{S3, Weather, own_s3, s3};

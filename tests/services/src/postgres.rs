@@ -19,8 +19,8 @@ const VERSIONS: &str = "/usr/lib/postgresql";
 /// A loaded machine needs much longer than the second of an idle one.
 const LONGEST_START: Duration = Duration::from_mins(2);
 
-/// A `PostgreSQL` server on the loopback interface with data of its own. What it says is lost when the machine stops, not when it
-/// is killed itself: it does not wait for the disk.
+/// A `PostgreSQL` server on the loopback interface with data of its own. Unless it is a [`durable_postgres`], what it says is lost when
+/// the machine stops, not when it is killed itself: it does not wait for the disk.
 #[derive(Clone, Debug)]
 pub struct Postgres {
     inner: Arc<Inner>,
@@ -70,10 +70,41 @@ pub async fn postgres() -> Postgres {
 /// # Panics
 /// Like [`postgres`].
 pub async fn own_postgres() -> Postgres {
-    let inner = off_the_runtime(Inner::new).await;
+    started(Disk::Ahead).await
+}
+
+/// A server that waits for the disk with every transaction, like one whose data matters; for measurements.
+///
+/// # Panics
+/// Like [`postgres`].
+pub async fn durable_postgres() -> Postgres {
+    started(Disk::Waits).await
+}
+
+async fn started(disk: Disk) -> Postgres {
+    let inner = off_the_runtime(move || Inner::new(disk)).await;
     let postgres = Postgres { inner: Arc::new(inner) };
     postgres.start().await;
     postgres
+}
+
+/// Whether the server waits for the disk.
+#[derive(Clone, Copy, Debug)]
+enum Disk {
+    /// It goes ahead of it: what it says is lost when the machine stops.
+    Ahead,
+    /// It waits, and keeps the defaults of `PostgreSQL` for all that concerns the disk.
+    Waits,
+}
+
+impl Disk {
+    /// Settings of the server. The log of changes is short where data do not matter, because many servers share a disk.
+    fn settings(self) -> &'static str {
+        match self {
+            Self::Ahead => "-c fsync=off -c full_page_writes=off -c max_wal_size=96MB -c min_wal_size=32MB",
+            Self::Waits => "",
+        }
+    }
 }
 
 impl Postgres {
@@ -128,10 +159,10 @@ impl Postgres {
 }
 
 impl Inner {
-    fn new() -> Self {
+    fn new(disk: Disk) -> Self {
         let programs = programs();
         let (port, folder) = (free_port(), folder("postgres"));
-        let script = script(&programs, port);
+        let script = script(&programs, port, disk);
         let mut command = vec!["sh", "-c", script.as_str()];
         // The server refuses to run as root; its package makes a user for it.
         if is_root() {
@@ -176,14 +207,13 @@ fn programs() -> PathBuf {
 
 /// Makes the data with the first start. Processes of a server that was killed end one by one and hold its memory meanwhile, so a
 /// start is tried until it succeeds. All shared memory lies in the folder, because a killed server leaves what it has in
-/// `/dev/shm`, which is small in containers; the log of changes is kept short for the same reason.
-fn script(programs: &Path, port: u16) -> String {
-    let programs = programs.display();
+/// `/dev/shm`, which is small in containers.
+fn script(programs: &Path, port: u16, disk: Disk) -> String {
+    let (programs, disk) = (programs.display(), disk.settings());
     format!(
         "[ -d data ] || {programs}/initdb -D data -U farm --auth=trust --no-sync -E UTF8 --locale=C.UTF-8 || exit 1\n\
          until {programs}/postgres -D data -p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= \
-         -c fsync=off -c full_page_writes=off -c shared_buffers=64MB -c max_connections=300 \
-         -c dynamic_shared_memory_type=mmap -c max_wal_size=96MB -c min_wal_size=32MB -c jit=off; \
+         {disk} -c shared_buffers=64MB -c max_connections=300 -c dynamic_shared_memory_type=mmap -c jit=off; \
          do sleep 0.1; done"
     )
 }

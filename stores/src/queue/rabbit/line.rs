@@ -1,7 +1,7 @@
 //! The one connection of a process to its broker: made when it is needed, made again when it broke.
 
 use std::{
-    collections::HashSet,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex as Lock, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use lapin::{
 };
 use shared::{Error, Result, error::Cause};
 use tokio::{
-    sync::Mutex,
+    sync::{Mutex, Notify},
     time::{Instant, timeout},
 };
 use tracing::{info, warn};
@@ -62,6 +62,11 @@ pub(super) struct Open {
     /// For wakes: nobody waits for a confirmation.
     pub(super) hasty: Channel,
     declared: Lock<HashSet<String>>,
+    /// Held by whoever declares a queue.
+    declaring: Mutex<()>,
+    removed: Lock<HashMap<String, u64>>,
+    /// Somebody found a queue removed.
+    pub(super) removals: Notify,
 }
 
 impl std::fmt::Debug for Open {
@@ -175,7 +180,8 @@ impl Line {
         let confirmed = self.answer("open a channel", connection.create_channel()).await?;
         self.answer("ask for confirmations", confirmed.confirm_select(ConfirmSelectOptions::default())).await?;
         let hasty = self.answer("open a channel", connection.create_channel()).await?;
-        Ok(Open { connection, confirmed, hasty, declared: Lock::default() })
+        let (declared, declaring, removed, removals) = <(Lock<_>, Mutex<_>, Lock<_>, Notify)>::default();
+        Ok(Open { connection, confirmed, hasty, declared, declaring, removed, removals })
     }
 
     /// A channel of one's own. What is unsettled on it when it is dropped rings for others.
@@ -183,9 +189,14 @@ impl Line {
         self.answer("open a channel", open.connection.create_channel()).await
     }
 
-    /// Makes sure that a queue is there, once for each connection.
+    /// Makes sure that a queue is there, once for each connection, and one after the other: a connection on which many channels asked for the same
+    /// new quorum queue at once was seen to end in an error of `RabbitMQ` 3.10, and with it whatever was rung for at that moment.
     pub(super) async fn declare(&self, open: &Open, place: &Place) -> Result<()> {
         let known = |place: &Place| open.declared().contains(&place.name);
+        if known(place) {
+            return Ok(());
+        }
+        let _alone = open.declaring.lock().await;
         let dead_letters = place.has_dead_letters().then(Place::dead_letters);
         for place in dead_letters.iter().chain([place]).filter(|place| !known(place)) {
             // A refusal closes the channel on which it is given.
@@ -209,8 +220,25 @@ impl Open {
         self.declared.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets that a queue was there: somebody removed it.
+    /// Forgets that a queue was there, so that it is looked for again.
     pub(super) fn forget(&self, place: &Place) {
         self.declared().remove(&place.name);
+    }
+
+    /// A queue was found removed. Whoever stands at it must know, because the broker does not always say so: a queue that is made again at
+    /// once has the same name and none of the consumers.
+    pub(super) fn is_removed(&self, place: &Place) {
+        self.forget(place);
+        *self.removed().entry(place.name.clone()).or_default() += 1;
+        self.removals.notify_waiters();
+    }
+
+    /// How often a queue was found removed on this connection.
+    pub(super) fn times_removed(&self, place: &Place) -> u64 {
+        self.removed().get(&place.name).copied().unwrap_or_default()
+    }
+
+    fn removed(&self) -> MutexGuard<'_, HashMap<String, u64>> {
+        self.removed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

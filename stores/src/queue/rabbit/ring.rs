@@ -46,7 +46,7 @@ pub(super) async fn ring(line: &Arc<Line>, rings: &[(Route, TaskKey)]) -> Result
             let mut fates = taken.into_iter();
             left.retain(|_| fates.next() == Some(Taken::Unroutable));
             for (place, _) in &left {
-                open.forget(place);
+                open.is_removed(place);
             }
             if left.is_empty() {
                 break;

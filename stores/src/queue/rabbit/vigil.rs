@@ -24,7 +24,7 @@ use super::{
 };
 
 /// After this long without a message everything is asked for again, in case the broker forgot us without a word.
-const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Whoever works for so long needs no consumers meanwhile: what they bring only travels back and forth. With shorter work it is
 /// cheaper to keep them.
@@ -67,10 +67,10 @@ impl Vigil {
         // For each consumer, not for the channel.
         let one = channel.basic_qos(1, BasicQosOptions { global: false });
         self.line.answer("limit the prefetch", one).await?;
-        let (consumers, now) = (self.places.iter().map(|_| None).collect(), Instant::now());
+        let (consumers, known) = self.places.iter().map(|_| (None, 0)).unzip();
+        let (now, vigil, turn, removals) = (Instant::now(), self, 0, 0);
         let work = (Mood::default(), now);
-        let stand = Stand { vigil: self, open, channel, consumers, turn: 0, removals: 0, heard: now, laid: now, work };
-        stand.serve(heard).await
+        Stand { vigil, open, channel, consumers, known, turn, removals, heard: now, laid: now, work }.serve(heard).await
     }
 }
 
@@ -81,6 +81,8 @@ struct Stand<'a> {
     channel: Channel,
     /// One for each place, or none where nothing may come at the moment.
     consumers: Vec<Option<Consumer>>,
+    /// How often each queue was known to be removed when its consumer was asked for.
+    known: Vec<u64>,
     /// Whose message is taken first when several have one.
     turn: usize,
     /// Queues that were removed since a message came.
@@ -95,8 +97,10 @@ struct Stand<'a> {
 
 impl Stand<'_> {
     async fn serve(mut self, heard: &mut bool) -> Result<Infallible> {
-        let tray = &self.vigil.tray;
+        let (tray, open) = (&self.vigil.tray, self.open.clone());
         loop {
+            // Made before looking, so that nothing is missed between the look and the wait.
+            let removals = open.removals.notified();
             self.give_back(tray.returned()).await?;
             let (mood, wanted, full) = (tray.mood(), tray.is_wanted(), tray.is_full());
             if mood != self.work.0 {
@@ -115,6 +119,7 @@ impl Stand<'_> {
                     self.arrived(at, arrived).await?;
                 }
                 () = tray.touched() => {}
+                () = removals => {}
                 () = sleep_until(unheard), if full => self.unheard().await?,
                 () = sleep_until(tired), if works_long => self.hush(0..self.consumers.len(), vec![]).await?,
                 () = sleep_until(stale), if wanted => return Err(self.anew()),
@@ -125,9 +130,13 @@ impl Stand<'_> {
     /// Asks for what is missing. A queue that somebody removed is made again, less and less eagerly.
     async fn ask(&mut self) -> Result<()> {
         let line = &self.vigil.line;
-        for (place, consumer) in self.vigil.places.iter().zip(&mut self.consumers) {
-            if consumer.is_some() {
-                continue;
+        for ((place, consumer), known) in self.vigil.places.iter().zip(&mut self.consumers).zip(&mut self.known) {
+            let removed = self.open.times_removed(place);
+            match consumer {
+                Some(_) if *known == removed => continue,
+                // The channel believes that it has a consumer there, so it takes another one.
+                Some(_) => return Err(Error::world(format!("the queue {} was made anew", place.name))),
+                None => *known = removed,
             }
             if self.removals > 0 {
                 line.pause(self.removals).await;
@@ -159,7 +168,7 @@ impl Stand<'_> {
             None => {
                 let place = &self.vigil.places[at];
                 debug!(queue = place.name, "a queue was removed");
-                self.open.forget(place);
+                self.open.is_removed(place);
                 (self.consumers[at], self.removals) = (None, self.removals.saturating_add(1));
                 Ok(())
             }

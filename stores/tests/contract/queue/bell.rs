@@ -123,6 +123,26 @@ pub(crate) async fn what_was_not_settled_rings_again(bells: &impl Bells) {
     assert_eq!(bell.unwrap().key, key(1));
 }
 
+pub(crate) async fn whoever_asks_for_the_next_leaves_the_one_before(bells: &impl Bells) {
+    let mut listener = listen(bells, &[render()]).await;
+    ring(bells, &render(), [1]).await;
+    assert_eq!(now(bells, listener.as_mut()).await.unwrap().key, key(1));
+    assert_eq!(heard(bells, listener.as_mut()).await, Some(key(1)), "it was not settled, and nobody else is there");
+    assert_eq!(heard(bells, listener.as_mut()).await, None);
+}
+
+pub(crate) async fn a_listener_goes_on_after_long_work(bells: &impl Bells) {
+    let mut listener = listen(bells, &[render(), stitch()]).await;
+    ring(bells, &render(), [1]).await;
+    let first = now(bells, listener.as_mut()).await.unwrap();
+    tokio::time::sleep(bells.patience()).await;
+    ring(bells, &render(), [2]).await;
+    ring(bells, &stitch(), [3]).await;
+    listener.settle(first).await.unwrap();
+    let both = [heard(bells, listener.as_mut()).await, heard(bells, listener.as_mut()).await];
+    assert_eq!(BTreeSet::from(both), [Some(key(2)), Some(key(3))].into());
+}
+
 pub(crate) async fn what_was_settled_does_not(bells: &impl Bells) {
     let mut leaving = listen(bells, &[render()]).await;
     ring(bells, &render(), [1]).await;

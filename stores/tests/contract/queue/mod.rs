@@ -129,7 +129,8 @@ macro_rules! contract {
         crate::suite!(queue on $keeper {
             bell: rings_are_heard_in_order a_ring_wakes_who_waits each_ring_has_one_listener routes_are_separate
                 a_listener_hears_several_routes nothing_is_lost_with_a_dropped_wait a_dropped_wait_keeps_nothing_from_others
-                who_is_at_work_keeps_no_other_ring what_was_not_settled_rings_again what_was_settled_does_not
+                who_is_at_work_keeps_no_other_ring what_was_not_settled_rings_again
+                whoever_asks_for_the_next_leaves_the_one_before a_listener_goes_on_after_long_work what_was_settled_does_not
                 a_full_queue_refuses_and_goes_on nobody_listens_to_nothing;
             wake: a_wake_reaches_who_waits a_wake_waits_for_who_comes many_wakes_are_few each_wake_has_one_coordinator
                 a_dropped_wait_loses_no_wake a_queue_that_answers_says_so;

@@ -112,7 +112,7 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
 }
 
 /// Submits the job and works until it has ended.
-async fn work(
+pub(crate) async fn work(
     house: &House,
     draft: &Draft,
     model: std::sync::Arc<dyn Model>,

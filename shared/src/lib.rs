@@ -13,6 +13,7 @@ pub mod face;
 pub mod frames;
 pub mod job;
 pub mod log;
+pub mod measure;
 pub mod noise;
 pub mod outage;
 pub mod pace;

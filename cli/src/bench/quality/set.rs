@@ -2,16 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use shared::{Error, FaceBox, Fps, Result};
+use shared::{Error, FaceBox, Result, measure::head::Share};
 
 /// Cases in a set at most.
 const MOST: usize = 1000;
 
 /// Bytes of a truth at most; an hour of it has fewer.
 const MOST_BYTES: u64 = 64 << 20;
-
-/// A rectangle in units of the portrait's edge: left, top, width, height.
-pub(super) type Share = [f64; 4];
 
 /// What is known of a case, as `truth_….json` has it. Whatever else stands there is for people.
 #[derive(Clone, Debug, serde::Deserialize)]

@@ -60,7 +60,7 @@ struct Peer {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
-    times: Vec<f64>,
+    times: Times,
 }
 
 impl Peer {
@@ -77,7 +77,8 @@ impl Peer {
         let (Some(to), Some(from)) = (child.stdin.take(), child.stdout.take()) else {
             return Err(Error::world("a peer without standard input and output"));
         };
-        let mut peer = Self { name, how: String::new(), child, to, from: BufReader::new(from), times: Vec::new() };
+        let mut peer =
+            Self { name, how: String::new(), child, to, from: BufReader::new(from), times: Times::default() };
         // Exporters chat before they are done.
         while peer.how.is_empty() {
             let line = peer.line()?;
@@ -94,10 +95,12 @@ impl Peer {
         }
     }
 
-    fn ask(&mut self, what: &str) -> Result<f64> {
+    /// Its two answers to `what`.
+    fn ask(&mut self, what: &str) -> Result<[f64; 2]> {
         writeln!(self.to, "{what}").map_err(|e| Error::world("a peer is gone").from_source(e))?;
-        let answer = self.line()?;
-        answer.parse().map_err(|_| Error::world(format!("{} answered {answer}", self.name)))
+        let line = self.line()?;
+        let numbers: Vec<f64> = line.split_whitespace().filter_map(|number| number.parse().ok()).collect();
+        numbers.try_into().map_err(|_| Error::world(format!("{} answered {line}", self.name)))
     }
 }
 
@@ -122,33 +125,59 @@ fn run(case: &Case) -> Result<()> {
     let mut peers = case.peers.iter().map(|name| Peer::start(case, name)).collect::<Result<Vec<_>>>()?;
     let trial = Trial::new(case.piece, case.compute, case.size)?;
     let out = trial.run()?;
-    let mut ours = Vec::new();
+    let mut ours = Times::default();
     for _ in 0..RUNS {
         for peer in &mut peers {
-            let time = peer.ask("run")?;
-            peer.times.push(time);
+            let times = peer.ask("run")?;
+            peer.times.push(times);
         }
-        let start = Instant::now();
+        let (start, spent) = (Instant::now(), processor_time());
         trial.run()?;
-        ours.push(start.elapsed().as_secs_f64() * 1e3);
+        ours.push([start.elapsed().as_secs_f64() * 1e3, processor_time() - spent]);
     }
-    let ours = median(&mut ours);
-    println!("{}: {ours:.0} (mean output {out:.3}, peak memory of all trials {:.2} GB)", case.name(), peak_memory());
+    let [time, spent] = ours.medians();
+    println!(
+        "{}: {time:.0} ({spent:.0} of processor time; mean output {out:.3}, peak memory of all trials {:.2} GB)",
+        case.name(),
+        peak_memory()
+    );
     for peer in &mut peers {
-        let (memory, theirs) = (peer.ask("memory")? / 1e9, median(&mut peer.times));
+        let memory = peer.ask("memory")?[0] / 1e9;
+        let [their_time, their_spent] = peer.times.medians();
         println!(
-            "    beside {} ({}): {theirs:.0}, ours {:.3} of it; peak memory {memory:.2} GB",
+            "    beside {} ({}): {their_time:.0} ({their_spent:.0}), ours {:.3} of it ({:.3}); peak memory {memory:.2} GB",
             peer.name,
             peer.how,
-            ours / theirs
+            time / their_time,
+            spent / their_spent
         );
     }
     Ok(())
 }
 
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
+/// Milliseconds on the clock and of processor time, run by run.
+#[derive(Default)]
+struct Times([Vec<f64>; 2]);
+
+impl Times {
+    fn push(&mut self, times: [f64; 2]) {
+        self.0.iter_mut().zip(times).for_each(|(all, time)| all.push(time));
+    }
+
+    fn medians(&mut self) -> [f64; 2] {
+        self.0.each_mut().map(|times| {
+            times.sort_by(f64::total_cmp);
+            times[times.len() / 2]
+        })
+    }
+}
+
+/// Milliseconds that all threads of this process have computed, where the system tells: in hundredths of a second.
+fn processor_time() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Fields 14 and 15, counted behind the program's name, which may hold spaces.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10.0
 }
 
 /// Peak resident memory of this process in GB, where the system tells.

@@ -1,7 +1,7 @@
 """The networks that ``diffusion/benches/peers.rs`` times, in other engines; driven by it through standard input and output.
 
 ``peers.py PIECE SIZE ENGINE`` builds one network with random weights and answers each line of standard input with the
-milliseconds that one run took. ``PIECE`` is ``spatial``, ``clip`` or ``decode``, ``ENGINE`` is ``torch-f32``,
+milliseconds that one run took, and the milliseconds of processor time of all its threads. ``PIECE`` is ``spatial``, ``clip`` or ``decode``, ``ENGINE`` is ``torch-f32``,
 ``torch-bf16`` (either with channels last, if that is faster here), or ``onnxruntime-f32``.
 """
 
@@ -123,7 +123,7 @@ def build(piece: str, edge: int, dtype: torch.dtype) -> tuple[nn.Module, tuple]:
     return DenoisingUNet(CONFIG), (noise(1, frames, 4, edge, edge), step, given)
 
 
-def median(run: Callable[[], object], times: int = 3) -> float:
+def median(run: Callable[[], object], times: int = 1) -> float:
     run()
     spent = []
     for _ in range(times):
@@ -146,19 +146,26 @@ def in_torch(piece: str, edge: int, dtype: torch.dtype) -> tuple[Callable[[], ob
     return run, "channels first"
 
 
+def export(piece: str, edge: int, path: Path) -> None:
+    """Writes the network in the exchange format; its weights go into files beside it."""
+    network, given = build(piece, edge, torch.float32)
+    names = [f"x{i}" for i in range(len(given))]
+    torch.onnx.export(network.eval(), given, str(path), input_names=names, opset_version=17, dynamo=False)
+
+
 def in_onnxruntime(piece: str, edge: int) -> tuple[Callable[[], object], str]:
     import onnxruntime
 
-    network, given = build(piece, edge, torch.float32)
-    names = [f"x{i}" for i in range(len(given))]
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "network.onnx")
-        torch.onnx.export(network.eval(), given, path, input_names=names, opset_version=17, dynamo=False)
-        del network
+    _, given = build(piece, edge, torch.float32)
+    with tempfile.TemporaryDirectory() as temporary:
+        # Exporting takes minutes: what is exported into a directory that is named stays there.
+        path = Path(os.environ.get("EMOFARM_PEERS", temporary)) / f"{piece}-{edge}.onnx"
+        if not path.exists():
+            export(piece, edge, path)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
-        session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-    feed = {name: x.numpy() for name, x in zip(names, given, strict=True)}
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    feed = {f"x{i}": x.numpy() for i, x in enumerate(given)}
     feed = {item.name: feed[item.name] for item in session.get_inputs()}
     run = lambda: session.run(None, feed)  # noqa: E731
     run()
@@ -178,11 +185,11 @@ def main() -> None:
     print(f"ready {how}", flush=True)
     for line in sys.stdin:
         if line.strip() == "memory":
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, flush=True)
+            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, 0, flush=True)
             continue
-        start = time.perf_counter()
+        start, spent = time.perf_counter(), time.process_time()
         run()
-        print((time.perf_counter() - start) * 1e3, flush=True)
+        print((time.perf_counter() - start) * 1e3, (time.process_time() - spent) * 1e3, flush=True)
 
 
 if __name__ == "__main__":

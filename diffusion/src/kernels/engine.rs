@@ -87,6 +87,7 @@ impl Engine {
     }
 
     /// All that this machine has, the fastest first.
+    #[cfg(test)]
     pub(crate) fn all() -> Vec<Self> {
         [Self::amx(), Self::dot(), Some(Self::plain())].into_iter().flatten().collect()
     }

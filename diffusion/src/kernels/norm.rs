@@ -111,31 +111,42 @@ impl GroupNorm {
     }
 }
 
-/// Sums of each column of rows, or of squared distances from `centre`.
+/// Sums of each column of rows, or of squared distances from `centre`: of [`PARTIAL`] rows each in single precision, by all threads,
+/// and of these in double precision one after the other, so that the order is always the same.
 fn column_sums(map: &[f32], channels: usize, centre: Option<&[f32]>) -> Vec<f64> {
-    let mut sums = vec![0.0; channels];
-    let mut partial = vec![0.0; channels];
-    wide(
-        #[inline(always)]
-        || {
-            for rows in map.chunks(PARTIAL * channels) {
-                partial.fill(0.0f32);
-                for row in rows.chunks_exact(channels) {
-                    match centre {
-                        None => partial.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x),
-                        Some(centre) => {
-                            for ((sum, x), centre) in partial.iter_mut().zip(row).zip(centre) {
-                                let distance = *x - *centre;
-                                *sum = distance.mul_add(distance, *sum);
-                            }
-                        }
-                    }
+    let mut partials = vec![0.0; map.len().div_ceil(PARTIAL * channels) * channels];
+    let several = TASK.div_ceil(PARTIAL * channels);
+    let tasks = partials.par_chunks_mut(several * channels).zip(map.par_chunks(several * PARTIAL * channels));
+    tasks.for_each(|(partials, rows)| {
+        wide(
+            #[inline(always)]
+            || {
+                for (partial, rows) in partials.chunks_exact_mut(channels).zip(rows.chunks(PARTIAL * channels)) {
+                    partial_sums(partial, rows, centre);
                 }
-                sums.iter_mut().zip(&partial).for_each(|(sum, x)| *sum += f64::from(*x));
-            }
-        },
-    );
+            },
+        );
+    });
+    let mut sums = vec![0.0; channels];
+    for partial in partials.chunks_exact(channels) {
+        sums.iter_mut().zip(partial).for_each(|(sum, x)| *sum += f64::from(*x));
+    }
     sums
+}
+
+#[inline(always)]
+fn partial_sums(partial: &mut [f32], rows: &[f32], centre: Option<&[f32]>) {
+    for row in rows.chunks_exact(partial.len()) {
+        match centre {
+            None => partial.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x),
+            Some(centre) => {
+                for ((sum, x), centre) in partial.iter_mut().zip(row).zip(centre) {
+                    let distance = *x - *centre;
+                    *sum = distance.mul_add(distance, *sum);
+                }
+            }
+        }
+    }
 }
 
 /// Layer normalisation along rows.

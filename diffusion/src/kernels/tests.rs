@@ -356,3 +356,45 @@ fn the_rectifier_passes_what_is_above_zero() {
     let y = flat(&relu(&x).unwrap());
     assert!(y[..3] == [0.0, 0.0, 2.0] && y[3].is_nan());
 }
+
+/// `x` minus its mean over its root mean square along the last axis, written out.
+fn plain_norm(x: &Tensor, eps: f64) -> Tensor {
+    let last = x.rank() - 1;
+    let centred = x.broadcast_sub(&x.mean_keepdim(last).unwrap()).unwrap();
+    let variance = centred.sqr().unwrap().mean_keepdim(last).unwrap();
+    centred.broadcast_div(&variance.affine(1.0, eps).unwrap().sqrt().unwrap()).unwrap()
+}
+
+#[test]
+fn norms_agree_with_their_definitions() {
+    for (n, height, width, channels, groups) in [(1, 3, 5, 8, 4), (2, 9, 16, 30, 3), (3, 40, 24, 64, 32)] {
+        let (scale, shift) = (numbers(&[channels], 1), numbers(&[channels], 2));
+        let x = numbers(&[n, height, width, channels], 3).affine(3.0, 1.0).unwrap();
+        // Channels of a group and pixels side by side.
+        let rows = x.reshape((n, height * width, groups, channels / groups)).unwrap().transpose(1, 2).unwrap();
+        let rows = plain_norm(&rows.contiguous().unwrap().reshape((n, groups, ())).unwrap(), 1e-5);
+        let rows = rows.reshape((n, groups, height * width, channels / groups)).unwrap().transpose(1, 2).unwrap();
+        let plain = rows.contiguous().unwrap().reshape(x.shape()).unwrap();
+        let plain = plain.broadcast_mul(&scale).unwrap().broadcast_add(&shift).unwrap();
+        let norm = GroupNorm::new(groups, 1e-5, flat(&scale), flat(&shift));
+        close(&norm.forward(&x).unwrap(), &plain);
+        let silu = plain.broadcast_div(&plain.neg().unwrap().exp().unwrap().affine(1.0, 1.0).unwrap()).unwrap();
+        close(&norm.forward_silu(&x).unwrap(), &silu);
+        let by_pixel = plain.reshape((1, n, height * width, channels)).unwrap().transpose(1, 2).unwrap();
+        close(&norm.forward_by_pixel(&x, n).unwrap(), &by_pixel.contiguous().unwrap());
+        let plain = plain_norm(&x, 1e-5).broadcast_mul(&scale).unwrap().broadcast_add(&shift).unwrap();
+        close(&LayerNorm::new(flat(&scale), flat(&shift)).forward(&x).unwrap(), &plain);
+    }
+}
+
+#[test]
+fn gates_agree_with_their_definitions() {
+    for (rows, width) in [(1, 1), (7, 33), (300, 160)] {
+        let x = numbers(&[rows, 2 * width], 1).affine(4.0, 0.0).unwrap();
+        let (value, gate) = (columns(&x, 0, width), columns(&x, 1, width));
+        close(&geglu(&x).unwrap(), &value.mul(&gate.gelu_erf().unwrap()).unwrap());
+        close(&gelu(&x).unwrap(), &x.gelu_erf().unwrap());
+        close(&silu(&x).unwrap(), &x.silu().unwrap());
+    }
+    assert!(geglu(&numbers(&[2, 3], 1)).is_err());
+}

@@ -214,7 +214,14 @@ mod tests {
     fn clip(frames: u64, pinned: Option<Vec<bool>>) -> ClipInput {
         let none = || Tensor::new([0], vec![]).unwrap();
         let known = pinned.map(|pinned| Known { latents: none(), pinned, bridging: Bridging::default() });
-        ClipInput { frames: Frames::new(7, 7 + frames), features: none(), motion: None, known, take: 0 }
+        ClipInput {
+            frames: Frames::new(7, 7 + frames),
+            features: none(),
+            motion: None,
+            known,
+            take: 0,
+            fps: shared::Fps::PAL,
+        }
     }
 
     #[test]

@@ -181,13 +181,13 @@ impl<'a> Layout<'a> {
             let from = if chain == 0 { start } else { start + beyond };
             let to = if chain + 1 == self.chains() { end } else { end + beyond };
             let run = Frames::new(from, to);
-            let size = if self.cuts.is_one_chain() {
-                self.shape.part_frames()
-            } else {
-                // As many as are needed, all of about one length: none of a few frames only.
-                run.len().div_ceil(run.len().div_ceil(self.shape.part_frames()).max(1)).max(1)
-            };
-            run.pieces(size)
+            if self.cuts.is_one_chain() {
+                return run.pieces(self.shape.part_frames()).collect();
+            }
+            // As many as are needed, of one length but for a frame: none of a few frames only.
+            let (len, count) = (run.len(), run.len().div_ceil(self.shape.part_frames()));
+            let place = |index: u64| run.start + index * len / count;
+            (0..count).map(|index| Frames::new(place(index), place(index + 1))).collect::<Vec<_>>()
         })
     }
 

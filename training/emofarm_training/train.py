@@ -67,6 +67,9 @@ def choose_device(name: str) -> torch.device:
     """``auto`` takes a GPU if there is one."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda":
+        torch.backends.cudnn.benchmark = True  # few sizes, each many times
+        torch.set_float32_matmul_precision("high")
     return torch.device(name)
 
 

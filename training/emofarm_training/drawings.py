@@ -46,7 +46,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draws a sheet of portraits.")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    picture = Image.fromarray(sheet()).quantize(224, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.FLOYDSTEINBERG)
+    picture = Image.fromarray(sheet()).quantize(224, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     picture.save(args.out, optimize=True)
 
 

@@ -34,7 +34,7 @@ from .speech.visemes import RATE, curves
 from .stage_film import HELD_OUT, FilmRecipe, FilmStage
 
 SIZE, PATCH, CHANNELS, FRAMES, FPS = 64, 8, 24, 24, 25
-YAWS = np.arange(-18.0, 18.1, 1.5)
+YAWS, OPENINGS = np.arange(-18.0, 18.1, 3.0), np.linspace(0, 1, 6)
 
 
 def configuration(path: bool) -> ModelConfig:
@@ -128,11 +128,10 @@ def figures(net: Emo, world: World, steps: int) -> tuple[dict[str, float], list[
     for clip in range(HELD_OUT):
         made, coded = (world.decode(x) for x in (draw(net, world, clip, steps), torch.from_numpy(world.data.latents[clip])))
         sharp.append(np.mean([laplace(m.mean(axis=2)).std() / laplace(c.mean(axis=2)).std() for m, c in zip(made, coded, strict=True)]))
-        for frame, pose in list(zip(made, world.poses[clip], strict=True))[::3]:
+        for frame, pose in list(zip(made, world.poses[clip], strict=True))[::4]:
             artist = world.artists[clip]
             yaws.append((YAWS[nearest(frame, artist, [replace(pose, yaw=float(y)) for y in YAWS])], pose.yaw))
-            shapes = np.linspace(0, 1, 11)
-            opens.append((shapes[nearest(frame, artist, [replace(pose, open=float(o)) for o in shapes])], pose.open))
+            opens.append((OPENINGS[nearest(frame, artist, [replace(pose, open=float(o)) for o in OPENINGS])], pose.open))
         rows += [list(coded[::3]), list(made[::3])] if clip < 4 else []
     seen = {"yaw": np.corrcoef(np.array(yaws).T)[0, 1], "mouth": np.corrcoef(np.array(opens).T)[0, 1], "sharpness": np.mean(sharp)}
     return {k: round(float(v), 3) for k, v in seen.items()}, rows
@@ -160,7 +159,7 @@ def main() -> None:
     trained = round(time.process_time() - began)
     result: dict[str, object] = {"path": not args.without_path, "steps of training": loop.step, "processor seconds": trained}
     with loop.averaged():
-        for steps in (1, 2, 8):
+        for steps in (1, 2):
             result[f"{steps} steps"], rows = figures(net, world, steps)
             grid(rows).save(args.out / f"proof-{steps}.png")
     (args.out / "proof.json").write_text(json.dumps(result, indent=1))

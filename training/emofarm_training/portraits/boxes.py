@@ -44,7 +44,7 @@ def background_mask(identity: Identity, size: int) -> np.ndarray:
     """True at pixels ``[size, size]`` that no pose within the limits ever touches."""
     artist = Portraitist(identity, size)
     touched = np.zeros((size, size), bool)
-    turns = product((-YAW_LIMIT, 0.0, YAW_LIMIT), (-PITCH_LIMIT, 0.0, PITCH_LIMIT), (-ROLL_LIMIT, 0.0, ROLL_LIMIT))
+    turns = product(*(np.linspace(-limit, limit, 5) for limit in (YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT)))
     for yaw, pitch, roll in turns:
         touched |= artist.head_alpha(Pose(yaw=yaw, pitch=pitch, roll=roll, open=1.0)) > 0
     margin = max(1, round(0.03 * size))

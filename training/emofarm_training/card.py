@@ -10,7 +10,7 @@ TEXT = """# Model card: {name} {version}
 
 {description}. It turns a portrait and a speech track into a talking film, {size} x {size} pixels, in the form of EMO
 (arXiv 2402.17485), made small. Use it to try the render farm and to test it. **It does not know photographs**: what it
-makes of one is not usable. For photographs take a published pack (such as Hallo, once the farm supports it).
+makes of one is not usable. For photographs take a published pack (such as Hallo).
 
 | | |
 |---|---|
@@ -21,27 +21,28 @@ makes of one is not usable. For photographs take a published pack (such as Hallo
 | Sampler | DDIM, {steps} steps, {prediction}, zero terminal SNR, guidance {guidance} |
 
 ## Data
-Everything was made by the recipe in `training/`; nothing was downloaded. Portraits are drawn: shape, skin, hair, eyes,
-brows, glasses, clothes, background and drawing style are drawn at random. Speech comes from espeak-ng and flite (several
-voices, languages, pitches and rates), with gain, noise, reverberation and band limits varied. Mouths follow the
-synthesizers' phoneme timing, heads move with the prosody at a labelled speed, eyes blink.
+Everything was made by the recipe in `training/`; nothing was downloaded. Portraits are drawn in three styles (flat, ink
+and wash, shaded): shape, skin, hair, eyes, brows, glasses, clothes and background at random. Speech comes from espeak-ng
+and flite (several voices, seven languages, pitches and rates), with tone, compression, gain, noise, breaths, reverberation and band
+limits down to a telephone's varied. Mouths take one of 21 shapes for each sound and blend between them by the synthesizers'
+phoneme timing, brows rise with loud syllables; heads and lids move on a path that the noise carries.
 
 ## Training
 {stages}
 
 Departures from the paper, which a network of this size and so short a training need: stage `image` hears audio already
 (the paper begins with stage 2); the portrait's latent is joined to the noisy latent (`concat_reference`); what is denoised
-is the change against the portrait (`relative_scale`); stage `speed` trains more than the temporal modules. Audio features
+is the change against the portrait (`relative_scale`); the noise carries the head path (`sampler.path`); stage `speed` trains more than the
+temporal modules. Audio features
 come from a small encoder on log-mel frames, trained on the drawing's own mouth shapes, in the place of wav2vec 2.0.
 
 ## Measured
 {figures}
 
 ## Limits
-Drawn faces in the style of the recipe only; one face, frontal, head 50 to 65 % of the picture's height. Speech in a
-voice or recording unlike the synthesizers' moves the lips less surely. Fine lines (glasses, patterns) are softened by
-the autoencoder, mouths are soft, most of all on dark skin. Teeth and tongue are hints. Head turns are small and blinks
-rare: after so short a training, what speech does not decide comes out as its mean. Do not use it to imitate a person.
+Drawn faces in the styles of the recipe only; one face, frontal, head 50 to 65 % of the picture's height. Speech in a
+voice or recording unlike the synthesizers' moves the lips less surely. Fine lines are softened by the autoencoder. Head and lids
+follow chance, not the words. Do not use it to imitate a person.
 """
 
 
@@ -50,7 +51,7 @@ def model_card(
 ) -> str:
     """Markdown text of the card; ``taken`` has steps and seconds of each stage, ``figures`` what was measured."""
     pack = table["pack"]
-    rows = ["| stage | steps | minutes (2 shared CPU cores) |", "|---|---|---|"]
+    rows = ["| stage | steps | minutes (2 CPU cores shared with builds) |", "|---|---|---|"]
     rows += [f"| {name} | {int(e['steps'])} | {e['seconds'] / 60:.0f} |" for name, e in taken.items()]
     measured = ["| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in figures.items())]
     return TEXT.format(

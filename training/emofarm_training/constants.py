@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from .network.config import ModelConfig
 
 def remember(runs: Path, table: str, values: dict[str, Any]) -> None:
     """Stores measured values of one table of ``model.toml`` in ``constants.json``."""
+    runs.mkdir(parents=True, exist_ok=True)
     file = runs / "constants.json"
     known = json.loads(file.read_text()) if file.exists() else {}
     known.setdefault(table, {}).update(values)
@@ -21,6 +23,14 @@ def recall(runs: Path, table: str) -> dict[str, Any]:
     """The measured values of one table; empty before they are measured."""
     file = runs / "constants.json"
     return json.loads(file.read_text()).get(table, {}) if file.exists() else {}
+
+
+def take_constants(pack: str, runs: Path) -> None:
+    """Remembers the measured values of a pack, unless others are known: its film stages have learnt with these."""
+    table = tomllib.loads((Path(pack) / "model.toml").read_text())
+    for name, keys in {"vae": ("shift", "scale"), "audio": ("mean", "std")}.items():
+        if not recall(runs, name):
+            remember(runs, name, {key: table[name][key] for key in keys})
 
 
 def with_constants(config: ModelConfig, runs: Path) -> ModelConfig:

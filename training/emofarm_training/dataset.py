@@ -1,6 +1,6 @@
 """Pre-generated training data on disk.
 
-Talking clips: ``python -m emofarm_training.dataset --out DIR --clips 1600 --frames 48 --size 128 --seed 1``.
+Talking clips: ``python -m emofarm_training.dataset --out DIR --clips 2000 --frames 24 --size 256 --seed 1``.
 Speech alone: ``python -m emofarm_training.dataset --audio-only --out DIR --minutes 120``.
 
 A folder holds ``meta.json`` and shards, each a folder of ``.npy`` arrays with one row for each clip:
@@ -15,7 +15,8 @@ audio        [n, A] float32              16 kHz, from clip start - 0.5 s to clip
 mouth_open   [n, F] float32              area between the lips as a fraction of the face box area
 viseme       [n, F, 5] float32           open 0..1 (the aperture), wide -1..1, round, teeth, tongue 0..1
 phoneme      [n, F] uint8                class id (``meta.json`` lists the classes, 0 is silence)
-velocity     [n, F] float32              head speed in degrees a frame
+velocity     [n, F] float32              head speed in degrees a frame that the path was drawn with
+path         [n, F, 4] float32           what the noise carries: yaw, pitch, roll, lids (``path.py``)
 pose         [n, F, 10] float32          ``Pose.names()``
 blink        [n, F] float32              0 open, 1 shut
 face_box     [n, 4] float32              x, y, w, h at rest in units of the edge
@@ -84,7 +85,7 @@ def make_clip(recipe: Recipe, row: int) -> Row:
     seconds = recipe.frames / FPS
     chance = float(rng.uniform())
     utterance = hush(rng, seconds + 0.5) if chance < 0.05 else utter(rng, recipe.split, seconds + 0.8)
-    speed = float(np.clip(rng.gamma(1.6, 0.32), 0.02, 1.6))
+    speed = float(1.2 * rng.uniform() ** 1.3)
     clip = talking_clip(identity, utterance, FPS, rng, speed)
     last = len(clip.poses) - recipe.frames
     start = int(rng.integers(0, last + 1))
@@ -103,6 +104,7 @@ def make_clip(recipe: Recipe, row: int) -> Row:
         "viseme": pose[:, [Pose.names().index(c) for c in CHANNELS]],
         "phoneme": classes_at(utterance.phonemes, times),
         "velocity": clip.velocity[chosen],
+        "path": clip.path[chosen],
         "pose": pose,
         "blink": pose[:, Pose.names().index("blink")],
         "face_box": np.array(face_box(identity), np.float32),
@@ -225,10 +227,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Draws talking clips or speech for training.")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--audio-only", action="store_true")
-    parser.add_argument("--clips", type=int, default=1200)
+    parser.add_argument("--clips", type=int, default=2000)
     parser.add_argument("--minutes", type=int, default=120)
-    parser.add_argument("--frames", type=int, default=48)
-    parser.add_argument("--size", type=int, default=128)
+    parser.add_argument("--frames", type=int, default=24)
+    parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", choices=SPLITS, default="train")
     parser.add_argument("--workers", type=int, default=2)

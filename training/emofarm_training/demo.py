@@ -18,7 +18,7 @@ from .portraits import Pose, background_mask, draw
 from .speech import recite
 from .speech.voices import Voice
 
-IDENTITY_SEED, IDENTITY_INDEX = 7, 39
+IDENTITY_SEED, IDENTITY_INDEX = 7, 13
 VOICE = Voice("flite", "slt", "en", 158, 50, 50, 1.0)
 TEXTS = (
     "Hello! I am a drawing.",

@@ -33,6 +33,8 @@ def load_trained(config: ModelConfig, runs: Path) -> tuple[Emo, dict[str, dict[s
     taken: dict[str, dict[str, float]] = {}
     if (runs / "vae.pt").exists():
         taken["vae"] = load_ema(net.vae, runs / "vae.pt")
+    if (runs / "decoder.pt").exists():
+        taken["decoder"] = load_ema(net.vae, runs / "decoder.pt")
     if (runs / "audio.pt").exists():
         load_audio_encoder(net, runs)
         state = torch.load(runs / "audio.pt", map_location="cpu", weights_only=True)

@@ -10,6 +10,9 @@ from torch import Tensor
 
 from .network.config import ModelConfig
 
+MIDDLE = (0.2, 0.2, 0.6, 0.6)
+"""The box that the farm assumes where nobody found the face."""
+
 
 @dataclass
 class FilmData:
@@ -19,6 +22,7 @@ class FilmData:
     * ``face`` and ``mouth`` (N, 4): boxes x, y, w, h in [0, 1] at rest.
     * ``features`` (N, T + 2m, features): at the frame times -m..T-1+m; None without speech.
     * ``velocity`` (N, T) degrees a frame; None without labels.
+    * ``path`` (N, T, 4): what the noise carries (:mod:`path`); None without.
     """
 
     latents: np.ndarray
@@ -27,6 +31,7 @@ class FilmData:
     mouth: np.ndarray
     features: np.ndarray | None = None
     velocity: np.ndarray | None = None
+    path: np.ndarray | None = None
 
 
 @dataclass
@@ -40,6 +45,7 @@ class FilmBatch:
     motion: Tensor | None
     windows: Tensor | None
     velocity: Tensor | None
+    path: Tensor | None
 
 
 def box_mask(boxes: np.ndarray, size: int, grow: tuple[float, float] = (1.0, 1.0)) -> Tensor:
@@ -54,30 +60,28 @@ def box_mask(boxes: np.ndarray, size: int, grow: tuple[float, float] = (1.0, 1.0
 class FilmBatches:
     """Draws random batches. ``motion`` frames before each run of ``frames`` frames are given too (0: none).
 
-    ``apart`` takes single frames from anywhere in the clip in place of a run (stage 1). Of ``calm`` draws the one whose
-    head is nearest to its place in the portrait is taken; 1 takes any.
+    ``apart`` takes single frames from anywhere in the clip in place of a run (stage 1). All data lie on the device from
+    the beginning, so that a batch costs no way there.
     """
 
     def __init__(
-        self, data: FilmData, config: ModelConfig, frames: int, motion: int, apart: bool, seed: int, calm: int = 1
+        self, data: FilmData, config: ModelConfig, frames: int, motion: int, apart: bool, seed: int, device: torch.device
     ) -> None:
-        self.data, self.config = data, config
-        self.frames, self.motion, self.apart, self.calm = frames, motion, apart, calm
-        self.away = distance_from_portrait(data, config.latent_size) if calm > 1 else None
+        self.data, self.config, self.device = data, config, device
+        self.frames, self.motion, self.apart = frames, motion, apart
         self.rng = np.random.default_rng(seed)
-        self.weights = latent_weights(data, config.latent_size)
+        self.latents, self.portraits = self.put(data.latents), self.put(data.portraits)
+        self.features, self.velocity, self.path = (self.put(x) for x in (data.features, data.velocity, data.path))
+        self.weights = latent_weights(data, config.latent_size).to(device)
 
-    def draw(self, films: int, held_out: int, device: torch.device) -> FilmBatch:
+    def put(self, values: np.ndarray | None) -> Tensor | None:
+        """The values on the device, in their own precision."""
+        return None if values is None else torch.from_numpy(np.ascontiguousarray(values)).to(self.device)
+
+    def draw(self, films: int, held_out: int) -> FilmBatch:
         """A batch that never touches the first ``held_out`` clips."""
-        runs = [self.run(held_out) for _ in range(films)]
-        return self.batch(np.array([clip for clip, _ in runs]), [pick for _, pick in runs], device)
-
-    def run(self, held_out: int) -> tuple[int, np.ndarray]:
-        """One clip and its frames: the calmest of ``calm`` draws."""
-        draws = [(int(self.rng.integers(held_out, len(self.data.latents))), self.pick()) for _ in range(self.calm)]
-        if self.away is None:
-            return draws[0]
-        return min(draws, key=lambda draw: float(self.away[draw[0]][draw[1]].mean()))
+        clips = self.rng.integers(held_out, len(self.data.latents), films)
+        return self.batch(clips, np.stack([self.pick() for _ in clips]))
 
     def pick(self) -> np.ndarray:
         """Frame numbers of one film, motion frames first."""
@@ -87,48 +91,40 @@ class FilmBatches:
             return self.rng.permutation(total)[:length]
         return self.rng.integers(0, total - length + 1) + np.arange(length)
 
-    def batch(self, clips: np.ndarray, picks: list[np.ndarray], device: torch.device) -> FilmBatch:
-        """The batch of the given frames of the given clips."""
-        data, n = self.data, self.motion
+    def told(self, boxes: np.ndarray) -> np.ndarray:
+        """The face boxes as the network is told: half of them only where a portrait's face mostly is, for portraits without one."""
+        known = self.rng.random((len(boxes), 1)) < 0.5
+        return np.where(known, boxes, np.array(MIDDLE, boxes.dtype))
 
-        def take(values: np.ndarray) -> Tensor:
-            return torch.from_numpy(np.stack([values[c][p] for c, p in zip(clips, picks, strict=True)])).float().to(device)
-
-        latents = take(data.latents)
+    def batch(self, clips: np.ndarray, picks: np.ndarray) -> FilmBatch:
+        """The batch of the frames ``picks`` (B, n + f) of the given clips."""
+        n = self.motion
+        clip, frame = torch.from_numpy(clips).to(self.device), torch.from_numpy(picks).to(self.device)
+        row = clip[:, None]
+        latents = self.latents[row, frame].float()
         windows = velocity = None
-        if data.features is not None:
-            reach = np.arange(2 * self.config.audio_layers.window + 1)
-            rows = [data.features[c][p[n:, None] + reach] for c, p in zip(clips, picks, strict=True)]
-            windows = torch.from_numpy(np.stack(rows)).float().to(device)
-        if data.velocity is not None:
+        if self.features is not None:
+            reach = torch.arange(2 * self.config.audio_layers.window + 1, device=self.device)
+            windows = self.features[row[..., None], frame[:, n:, None] + reach].float()
+        if self.velocity is not None:
             m = self.config.speed.window
-            reach = np.arange(-m, m + 1)
-            last = data.velocity.shape[1] - 1
-            rows = [data.velocity[c][(p[n:, None] + reach).clip(0, last)] for c, p in zip(clips, picks, strict=True)]
-            velocity = torch.from_numpy(np.stack(rows)).float().to(device)
+            reach = torch.arange(-m, m + 1, device=self.device)
+            near = (frame[:, n:, None] + reach).clamp(0, self.velocity.shape[1] - 1)
+            velocity = self.velocity[row[..., None], near].float()
         return FilmBatch(
             latents=latents[:, n:],
-            portrait=torch.from_numpy(data.portraits[clips]).float().to(device),
-            mask=box_mask(data.face[clips], self.config.picture_size).to(device),
-            weight=self.weights[torch.from_numpy(clips)].to(device),
+            portrait=self.portraits[clip].float(),
+            mask=box_mask(self.told(self.data.face[clips]), self.config.picture_size).to(self.device),
+            weight=self.weights[clip],
             motion=latents[:, :n] if n else None,
             windows=windows,
             velocity=velocity,
+            path=None if self.path is None else self.path[row, frame[:, n:]].float(),
         )
 
 
 def latent_weights(data: FilmData, size: int) -> Tensor:
-    """Loss weights (N, 1, 1, size, size), mean 1: 1 outside, 2 in the face box, 7 around the mouth."""
-    weight = 1 + box_mask(data.face, size, (1.3, 1.3)) + 5 * box_mask(data.mouth, size, (1.5, 1.6))
+    """Loss weights (N, 1, 1, size, size), mean 1: 1 outside, 2.5 in the face box, 5.5 around the mouth."""
+    weight = 1 + 1.5 * box_mask(data.face, size, (1.3, 1.3)) + 3 * box_mask(data.mouth, size, (1.5, 1.6))
     weight = weight / weight.mean(dim=(2, 3), keepdim=True)
     return weight[:, None]
-
-
-def distance_from_portrait(data: FilmData, size: int) -> np.ndarray:
-    """(N, T): mean absolute change of each frame's latent against the portrait's, the mouth left out."""
-    outside = 1 - box_mask(data.mouth, size, (1.5, 1.6)).numpy()
-    rows = []
-    for latents, portrait, seen in zip(data.latents, data.portraits, outside, strict=True):
-        change = np.abs(latents.astype(np.float32) - portrait.astype(np.float32)[None])
-        rows.append((change * seen[None]).mean(axis=(1, 2, 3)))
-    return np.stack(rows)

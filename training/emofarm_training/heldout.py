@@ -15,7 +15,10 @@ import numpy as np
 from PIL import Image
 from scipy.io import wavfile
 
+from .clips import brow_of
 from .portraits import Identity, Pose, background_mask, draw, face_box, mouth_box, mouth_open
+from .portraits.boxes import eye_boxes
+from .portraits.mouth import TEETH, TONGUE
 from .speech import SAMPLE_RATE, Utterance, recite, sample_voice
 from .speech.sentences import sentence
 from .speech.utterance import speak
@@ -69,8 +72,13 @@ def truth(identity: Identity, utterance: Utterance, fps: float = FPS) -> dict[st
         "text": utterance.text,
         "face_box": face_box(identity),
         "mouth_box": mouth_box(identity),
+        "eye_boxes": eye_boxes(identity),
+        "mouth_colours": [identity.interior, TEETH, TONGUE],
+        "style": identity.style,
         "mouth_open": [round(v, 6) for v in area],
         "aperture": [round(float(v), 5) for v in shape[:, 0]],
+        "shape": np.round(shape, 4).tolist(),
+        "brow": np.round(brow_of(utterance, np.arange(count) / fps, fps), 4).tolist(),
         "phonemes": [[n, round(s, 4), round(e, 4)] for n, s, e in utterance.phonemes],
     }
 
@@ -89,7 +97,8 @@ def write_case(out: Path, index: int, seed: int, seconds: float, size: int) -> N
     Image.fromarray((background_mask(identity, size) * 255).astype(np.uint8)).save(out / f"mask_{index}.png")
     write_wav(out / f"speech_{index}.wav", utterance.samples)
     files = {"portrait": f"portrait_{index}.png", "speech": f"speech_{index}.wav", "mask": f"mask_{index}.png"}
-    (out / f"truth_{index}.json").write_text(json.dumps({**files, **truth(identity, utterance)}))
+    who = {"seed": seed, "index": index}
+    (out / f"truth_{index}.json").write_text(json.dumps({**files, **who, **truth(identity, utterance)}))
 
 
 def main() -> None:

@@ -18,9 +18,8 @@ from .network.config import ModelConfig
 from .network.emo import Emo
 from .network.log_mel import LogMel
 from .network.vae import Vae
-from .pictures import POSES_PER_IDENTITY, draw_faces
 
-BATCH = 32
+BATCH = 64
 
 
 @torch.no_grad()
@@ -31,7 +30,7 @@ def encode(vae: Vae, pictures: np.ndarray, device: torch.device) -> np.ndarray:
         x = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
         x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
         with torch.autocast(device.type, torch.bfloat16):
-            mean = vae.posterior(x.contiguous())[0]
+            mean = vae.posterior(x.contiguous(memory_format=torch.channels_last))[0]
         out.append(mean.float().cpu().numpy())
     return np.concatenate(out)
 
@@ -59,70 +58,65 @@ def trained_vae(config: ModelConfig, runs: Path, device: torch.device) -> Vae:
     """The autoencoder of stage ``vae``."""
     vae = Emo(config).vae
     load_ema(vae, runs / "vae.pt")
-    return vae.to(device).eval()
+    return vae.to(device, memory_format=torch.channels_last).eval()
 
 
-def still_data(config: ModelConfig, runs: Path, seed: int, device: torch.device) -> FilmData:
-    """Latents of single portraits (no speech): for the image stage."""
-    faces = draw_faces(runs / "pictures", config.picture_size, seed)
-    vae = trained_vae(config, runs, device)
-    file = runs / "stills.npz"
-    if not file.exists():
-        measure_latents(vae, faces.pictures[:1024], runs, device)
-        np.savez(file, pictures=encode(vae, faces.pictures, device), rest=encode(vae, faces.rest, device))
-    with_constants(config, runs)
-    known = np.load(file)
-    pictures = normalised(known["pictures"], config)
-    return FilmData(
-        latents=pictures.reshape(-1, POSES_PER_IDENTITY, *pictures.shape[1:]),
-        portraits=normalised(known["rest"], config),
-        face=faces.face,
-        mouth=faces.mouth,
-    )
-
-
-def film_data(config: ModelConfig, data_dir: Path, runs: Path, frames: int, device: torch.device) -> FilmData:
-    """Latents, audio features and labels of the first ``frames`` frames of every talking clip."""
+def film_data(config: ModelConfig, data_dir: Path, runs: Path, device: torch.device) -> FilmData:
+    """Latents, audio features and labels of every talking clip; what is encoded is kept in ``runs``."""
     data = load(data_dir)
-    with_constants(config, runs)
-    file = runs / "films.npz"
-    if not file.exists():
-        vae = trained_vae(config, runs, device)
-        measure_latents(vae, np.stack([data.row("frames", i)[0] for i in range(min(512, len(data)))]), runs, device)
-        with_constants(config, runs)
-        rows = []
-        for index in range(len(data)):
-            rows.append(normalised(encode(vae, data.row("frames", index)[:frames], device), config))
-            if index % 100 == 0:
-                print(f"latents: {index}/{len(data)} clips", flush=True)
-        portraits = normalised(encode(vae, data.all("portrait"), device), config)
-        np.savez(file, latents=np.stack(rows), portraits=portraits)
-    known = np.load(file)
+    vae = trained_vae(config, runs, device)
+    if ranks.rank() == 0:
+        measure_latents(vae, np.stack([data.row("frames", i)[0] for i in range(min(256, len(data)))]), runs, device)
+    ranks.wait()
+    vae = trained_vae(with_constants(config, runs), runs, device)
+    folder = runs / "latents"
+    folder.mkdir(exist_ok=True)
+    for index, shard in enumerate(data.shards):
+        if index % ranks.world() == ranks.rank():
+            encode_shard(vae, config, shard, folder, device)
+    ranks.wait()
+    known = [np.load(folder / f"{shard.name}.npz") for shard in data.shards]
+    latents = np.concatenate([part["latents"] for part in known])
     return FilmData(
-        latents=known["latents"],
-        portraits=known["portraits"],
+        latents=latents,
+        portraits=np.concatenate([part["portraits"] for part in known]),
         face=data.all("face_box"),
         mouth=data.all("mouth_box"),
-        features=clip_features(config, data.all("audio"), known["latents"].shape[1], runs),
-        velocity=data.all("velocity")[:, :frames],
+        features=clip_features(config, data.all("audio"), latents.shape[1], runs, device),
+        velocity=data.all("velocity"),
+        path=None if config.sampler.path is None else data.all("path"),
     )
+
+
+def encode_shard(vae: Vae, config: ModelConfig, shard: Path, folder: Path, device: torch.device) -> None:
+    """Normalised latents of one shard's frames and portraits, unless they are there."""
+    file = folder / f"{shard.name}.npz"
+    if file.exists():
+        return
+    frames, portraits = np.load(shard / "frames.npy", mmap_mode="r"), np.load(shard / "portrait.npy", mmap_mode="r")
+    means = encode(vae, frames.reshape(-1, *frames.shape[2:]), device)
+    latents = normalised(means, config).reshape(*frames.shape[:2], *means.shape[1:])
+    part = folder / f"{shard.name}.part.npz"
+    np.savez(part, latents=latents, portraits=normalised(encode(vae, portraits, device), config))
+    part.rename(file)
+    print(f"latents: {shard.name}", flush=True)
 
 
 @torch.no_grad()
-def clip_features(config: ModelConfig, waves: np.ndarray, frames: int, runs: Path) -> np.ndarray:
+def clip_features(config: ModelConfig, waves: np.ndarray, frames: int, runs: Path, device: torch.device) -> np.ndarray:
     """Audio features (N, frames + 2m, features) f16 at the frame times -m..frames-1+m of each clip."""
-    file = runs / "features.npy"
+    file = runs / f"features-{len(waves)}.npy"
     if file.exists():
         return np.load(file)
     net = Emo(config)
     load_audio_encoder(net, runs)
-    mel, m = LogMel(config.audio), config.audio_layers.window
-    times = MARGIN_S + torch.arange(-m, frames + m) / FPS
+    encoder, mel, m = net.audio_encoder.to(device), LogMel(config.audio).to(device), config.audio_layers.window
+    times = MARGIN_S + torch.arange(-m, frames + m, device=device) / FPS
     rows = []
     for wave in waves:
-        features: Tensor = net.audio_encoder(mel(torch.from_numpy(wave.copy())[None]))[0]
-        rows.append(at_frame_times(features, times).half().numpy())
-    part = runs / f"features-{ranks.rank()}.npy"
+        features: Tensor = encoder(mel(torch.from_numpy(wave.copy())[None].to(device)))[0]
+        rows.append(at_frame_times(features, times).half().cpu().numpy())
+    part = runs / f"features-part-{ranks.rank()}.npy"
     np.save(part, np.stack(rows))
     part.rename(file)
     return np.load(file)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from . import ranks
@@ -33,6 +35,12 @@ class StageSettings:
     save_every_s: float = 120.0
     sample_every_s: float = 300.0
     seed: int = 1
+    people: int = 2500
+    """People whose pictures the autoencoder sees."""
+    init: str = ""
+    """Folder of a pack whose weights the stage begins with; empty: from chance."""
+    deadline: float = math.inf
+    """Moment of ``time.monotonic`` at which the stage breaks off, to be gone on with later."""
 
 
 class Loop:
@@ -65,7 +73,7 @@ class Loop:
         saved = sampled = self.mark = time.monotonic()
         writer = ranks.rank() == 0
         with (self.folder / f"{self.stage}.jsonl").open("a") as log:
-            while self.progress < 1.0:
+            while self.progress < 1.0 and time.monotonic() < self.settings.deadline:
                 terms = self.update(loss_of)
                 if not writer:
                     continue
@@ -83,7 +91,7 @@ class Loop:
                     sampled = time.monotonic()
         if writer:
             self.save()
-            if sample is not None:
+            if sample is not None and self.progress >= 1.0:
                 with self.averaged():
                     sample(self.step)
 
@@ -173,6 +181,25 @@ def load_ema(model: nn.Module, file: Path) -> dict[str, float]:
     if missing.unexpected_keys:
         raise ValueError(f"{file}: tensors that the network does not have: {missing.unexpected_keys[:3]}; train again")
     return {"steps": state["step"], "seconds": state["seconds"]}
+
+
+@torch.no_grad()
+def begin_from(module: nn.Module, pack: str, prefix: str = "") -> int:
+    """Copies a pack's weights ``prefix + name`` wherever name and shape fit; tells how many. An empty ``pack`` copies none.
+
+    What does not fit keeps its own beginning, so that sizes may change between trainings.
+    """
+    if not pack:
+        return 0
+    known = load_file(Path(pack) / "model.safetensors")
+    mine = module.state_dict()
+    fitting = {n: known[prefix + n] for n, v in mine.items() if prefix + n in known and known[prefix + n].shape == v.shape}
+    for name, value in fitting.items():
+        mine[name].copy_(value)
+    print(f"{len(fitting)} of {len(mine)} tensors begin as in {pack}", flush=True)
+    if not fitting:
+        raise ValueError(f"{pack}: no tensor of this pack fits this network; give a pack of the same sizes")
+    return len(fitting)
 
 
 def stage_done(folder: Path, stage: str) -> bool:

@@ -45,8 +45,8 @@ def _membership(pixels: np.ndarray, colour: tuple[int, int, int], near: float, f
     return np.clip((far - distance) / (far - near), 0.0, 1.0)
 
 
-def _span(start: float, length: float, size: int) -> tuple[int, int]:
-    return max(0, int((start - REACH) * size)), min(size, int(np.ceil((start + length + REACH) * size)))
+def _span(start: float, length: float, size: int, reach: float = REACH) -> tuple[int, int]:
+    return max(0, int((start - reach) * size)), min(size, int(np.ceil((start + length + reach) * size)))
 
 
 def background_motion(frames: np.ndarray, mask: np.ndarray, portrait: np.ndarray | None = None) -> dict[str, float]:
@@ -62,6 +62,17 @@ def background_motion(frames: np.ndarray, mask: np.ndarray, portrait: np.ndarray
         away = np.abs(still - portrait[mask].astype(np.float32))
         found["against_portrait"] = float(away.mean(axis=(1, 2)).max())
     return found
+
+
+def outside_error(frames: np.ndarray, true: np.ndarray, boxes: list[Box]) -> float:
+    """Mean absolute colour difference of ``[n, H, W, 3]`` films outside of ``boxes`` grown by 0.03 of the edge, of 255."""
+    height, width = frames.shape[1:3]
+    outside = np.ones((height, width), bool)
+    for x, y, w, h in boxes:
+        x0, x1 = _span(x, w, width, 0.03)
+        y0, y1 = _span(y, h, height, 0.03)
+        outside[y0:y1, x0:x1] = False
+    return float(np.mean([np.abs(a.astype(np.int16) - b)[outside].mean() for a, b in zip(frames, true, strict=True)]))
 
 
 def correlation(measured: np.ndarray, truth: np.ndarray) -> float:

@@ -7,7 +7,6 @@ them and the decoder to read them, then both are set free.
 
 from __future__ import annotations
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -16,14 +15,14 @@ from torch import Tensor
 class PatchCode:
     """The first ``channels`` whitened principal components of patches of ``side`` x ``side`` pixels."""
 
-    def __init__(self, pictures: np.ndarray, side: int, channels: int) -> None:
-        """``pictures`` (N, S, S, 3) uint8."""
+    def __init__(self, pictures: Tensor, side: int, channels: int) -> None:
+        """``pictures`` (N, S, S, 3) uint8; the code is worked out on their device."""
         self.side = side
-        patches = self.patches(torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1)
+        patches = self.patches(pictures.permute(0, 3, 1, 2).float() / 127.5 - 1)
         patches = patches.permute(0, 2, 3, 1).reshape(-1, patches.shape[1])
         self.mean = patches.mean(dim=0)
-        centred = (patches - self.mean).double()
-        values, vectors = torch.linalg.eigh(centred.T @ centred / len(centred))
+        centred = patches - self.mean
+        values, vectors = torch.linalg.eigh((centred.T @ centred / len(centred)).double())
         order = values.argsort(descending=True)[:channels]
         self.filters = (vectors[:, order] / values[order].sqrt()).float()
 

@@ -24,6 +24,17 @@ def rank() -> int:
     return dist.get_rank() if dist.is_initialized() else 0
 
 
+def world() -> int:
+    """How many processes train."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def wait() -> None:
+    """Goes on when all processes have come here."""
+    if dist.is_initialized():
+        dist.barrier()
+
+
 def average(gradients: list[Tensor], number: float) -> float:
     """Averages gradients in place, and one number, over all processes; gives the number's average."""
     if not dist.is_initialized():

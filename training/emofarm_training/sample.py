@@ -27,6 +27,7 @@ from .network.audio_encoder import encode_speech
 from .network.config import ModelConfig
 from .network.emo import Emo
 from .network.log_mel import LogMel
+from .path import HeadPath, PathConfig
 from .sampler import prepare, sample_film
 from .sheets import grid, to_picture
 
@@ -65,18 +66,29 @@ def film_noise(net: Emo, frames: int, seed: int) -> tuple[Tensor, Tensor]:
     return draw(0), torch.stack([draw(1 + i) for i in range(frames)])
 
 
+def film_path(net: Emo, seed: int) -> HeadPath:
+    """The head path of a film of this program; the farm draws its own with its own generator."""
+    return HeadPath(net.config.sampler.path or PathConfig(), np.random.default_rng([seed, 4]))
+
+
 @torch.no_grad()
 def draw_film(net: Emo, order: Order) -> np.ndarray:
     """All frames (F, S, S, 3) uint8; F = ceil(seconds x fps)."""
-    picture = torch.from_numpy(order.portrait).permute(2, 0, 1)[None].float() / 127.5 - 1
-    wave = torch.from_numpy(order.wave)
+    device = next(net.parameters()).device
+    picture = torch.from_numpy(order.portrait).permute(2, 0, 1)[None].float().to(device) / 127.5 - 1
+    wave = torch.from_numpy(order.wave).to(device)
     frames = math.ceil(Fraction(len(wave), net.config.audio.sample_rate) * order.fps)
     times = torch.arange(frames, dtype=torch.float64) / float(order.fps)
-    features = encode_speech(LogMel(net.config.audio), net.audio_encoder, wave, times)
-    mask = box_mask(np.array([order.face]), net.config.picture_size)
-    velocity = None if order.velocity is None else torch.full((frames,), order.velocity)
-    film = prepare(net, net.vae.encode(picture), mask, features, velocity)
-    latents = sample_film(net, film, *film_noise(net, frames, order.seed), order.steps, order.guidance)
+    mel = LogMel(net.config.audio).to(device)
+    features = encode_speech(mel, net.audio_encoder, wave, times.to(device))
+    mask = box_mask(np.array([order.face]), net.config.picture_size).to(device)
+    speed = net.config.sampler.head_speed if order.velocity is None else order.velocity
+    film = prepare(net, net.vae.encode(picture), mask, features, torch.full((frames,), speed, device=device))
+    path = None
+    if net.config.sampler.path is not None:
+        path = torch.from_numpy(film_path(net, order.seed).on_noise(times.numpy(), speed)).float().to(device)
+    shared, own = (noise.to(device) for noise in film_noise(net, frames, order.seed))
+    latents = sample_film(net, film, shared, own, order.steps, order.guidance, path)
     return np.stack([to_picture(x) for part in latents.split(DECODE_BATCH) for x in net.vae.decode(part)])
 
 

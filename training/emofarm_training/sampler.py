@@ -10,7 +10,7 @@ from torch import Tensor
 from .network.conditions import frame_windows
 from .network.denoiser import Conditions
 from .network.emo import Emo
-from .schedule import alphas_cumprod, ddim_step, mixed_noise, trailing_timesteps, velocity_from_output
+from .schedule import add_path, alphas_cumprod, ddim_step, mixed_noise, trailing_timesteps, velocity_from_output
 
 
 @dataclass
@@ -94,18 +94,26 @@ def sample_clip(net: Emo, noise: Tensor, given: Conditions, steps: int, guidance
 
 @torch.no_grad()
 def sample_film(
-    net: Emo, film: FilmConditions, shared: Tensor, own: Tensor, steps: int | None = None, guidance: float | None = None
+    net: Emo,
+    film: FilmConditions,
+    shared: Tensor,
+    own: Tensor,
+    steps: int | None = None,
+    guidance: float | None = None,
+    path: Tensor | None = None,
 ) -> Tensor:
     """Latents (F, c, s, s) of a film.
 
-    ``shared`` (c, s, s) is the noise that all frames have in common, ``own`` (F, c, s, s) that of each frame. The
-    last clip is filled up with its last frame's conditions and noise, and cut.
+    ``shared`` (c, s, s) is the noise that all frames have in common, ``own`` (F, c, s, s) that of each frame, ``path``
+    (F, 4) what both carry (:mod:`path`). The last clip is filled up with its last frame's conditions and noise, and cut.
     """
     config = net.config
     steps = steps or config.sampler.steps
     guidance = config.sampler.guidance if guidance is None else guidance
     frames, length = own.shape[0], config.temporal.clip_frames
     noise = mixed_noise(shared[None], own, config.sampler.noise_shared)
+    if path is not None:
+        noise = add_path(noise, path)
     done: list[Tensor] = []
     last = None
     for start in range(0, frames, length):

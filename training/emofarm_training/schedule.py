@@ -69,3 +69,9 @@ def ddim_step(noisy: Tensor, v: Tensor, alpha: Tensor, alpha_next: Tensor) -> Te
 def mixed_noise(shared: Tensor, own: Tensor, rho: float) -> Tensor:
     """Noise with the part ``shared`` common to all frames (PYoCo, arXiv 2305.10474): variance stays 1."""
     return rho**0.5 * shared + (1 - rho) ** 0.5 * own
+
+
+def add_path(noise: Tensor, signal: Tensor) -> Tensor:
+    """Noise (..., c, s, s) with what it carries of the head path (..., 4) added to its first four channels, at every place."""
+    count = signal.shape[-1]
+    return torch.cat([noise[..., :count, :, :] + signal[..., None, None], noise[..., count:, :, :]], dim=-3)

@@ -27,7 +27,7 @@ def loss_curves(runs: Path, out: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    logs = [(s, runs / f"{s}.jsonl") for s in ("vae", "audio", "image", "video", "speed")]
+    logs = [(s, runs / f"{s}.jsonl") for s in ("vae", "audio", "decoder", "image", "video", "speed")]
     logs = [(stage, file) for stage, file in logs if file.exists()]
     figure, axes = plt.subplots(1, len(logs), figsize=(4 * len(logs), 3), squeeze=False)
     for axis, (stage, file) in zip(axes[0], logs, strict=True):

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from . import ranks
-from .constants import remember
+from .constants import recall, remember
 from .dataset import load
-from .loop import Loop, StageSettings
+from .loop import Loop, StageSettings, begin_from
 from .network.config import ModelConfig
 from .network.emo import Emo
 from .network.log_mel import LogMel
@@ -26,6 +26,7 @@ CROP = 400
 VISEME_WEIGHT = 10.0
 FEATURE_WEIGHT = 1e-3
 HELD_OUT_ROWS = 4
+"""Minutes at the start that are never trained on; at most half of all."""
 
 
 class Supervised(nn.Module):
@@ -45,17 +46,19 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
     torch.manual_seed(settings.seed)
     rng = np.random.default_rng(settings.seed + 1000 * ranks.rank())
     data = load(data_dir)
-    mel = LogMel(config.audio)
-    frames = torch.stack([mel(torch.from_numpy(data.row("audio", i).copy())[None])[0] for i in range(len(data))])
+    mel = LogMel(config.audio).to(device)
+    frames = torch.stack([mel(torch.from_numpy(data.row("audio", i).copy())[None].to(device))[0] for i in range(len(data))])
     raw = frames * config.audio.std + config.audio.mean
-    mean, std = round(raw.mean().item(), 3), round(raw.std().item(), 3)
+    known = recall(runs, "audio")
+    mean, std = known.get("mean") or round(raw.mean().item(), 3), known.get("std") or round(raw.std().item(), 3)
     remember(runs, "audio", {"mean": mean, "std": std})
     config.audio.mean, config.audio.std = mean, std
     frames = ((raw - mean) / std).to(device)
     shape = torch.from_numpy(data.all("viseme")[..., :4].copy()).to(device)
     phoneme = torch.from_numpy(data.all("phoneme").astype(np.int64)).to(device)
-    steps = shape.shape[1]
+    steps, held = shape.shape[1], min(HELD_OUT_ROWS, len(data) // 2)
     net = Supervised(config, len(data.meta["classes"])).to(device)
+    begin_from(net.encoder, settings.init, "audio_encoder.")
     loop = Loop("audio", net, settings, runs, device)
 
     def losses(rows: np.ndarray, starts: np.ndarray, length: int) -> tuple[dict[str, Tensor], Tensor]:
@@ -63,7 +66,8 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
             pieces = [values[r].narrow(axis, s, length) for r, s in zip(rows, starts, strict=True)]
             return torch.stack(pieces)
 
-        features = net.encoder(cut(frames, 1))
+        with torch.autocast(device.type, torch.bfloat16):
+            features = net.encoder(cut(frames, 1)).float()
         # The ends of a crop see zeros where a film would see speech; they are left out of the loss.
         inner = slice(config.audio.reach, length - config.audio.reach)
         features = features[:, inner]
@@ -77,12 +81,12 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
         return terms, torch.stack([seen[..., 0], want_shape[..., 0]])
 
     def loss_of() -> dict[str, Tensor]:
-        rows = rng.integers(HELD_OUT_ROWS, len(data), settings.batch)
+        rows = rng.integers(held, len(data), settings.batch)
         return losses(rows, rng.integers(0, steps - CROP, settings.batch), CROP)[0]
 
     @torch.no_grad()
     def sample(step: int) -> None:
-        terms, opened = losses(np.arange(HELD_OUT_ROWS), np.zeros(HELD_OUT_ROWS, int), steps)
+        terms, opened = losses(np.arange(held), np.zeros(held, int), steps)
         r = torch.corrcoef(opened.flatten(1).cpu())[0, 1].item()
         print(f"audio {step}: held-out mouth opening correlates {r:.3f}, loss {terms['loss'].item():.3f}", flush=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +11,11 @@ from torch import Tensor
 
 from . import ranks
 from .film_data import FilmBatch, FilmBatches, FilmData
-from .loop import Loop, StageSettings, load_ema
+from .loop import Loop, StageSettings, begin_from, load_ema
 from .network.config import ModelConfig
 from .network.denoiser import Conditions
 from .network.emo import Emo
-from .schedule import add_noise, alphas_cumprod, mixed_noise, velocity
+from .schedule import add_noise, add_path, alphas_cumprod, mixed_noise, velocity
 
 HELD_OUT = 8
 """Clips at the start of the data set that are never trained on; sample sheets show them."""
@@ -25,7 +26,7 @@ class FilmRecipe:
     """Settings of a film stage beyond those of the loop.
 
     ``frames`` a film; ``apart`` draws them from anywhere in a clip (no time: stage 1). ``audio``, ``temporal`` and
-    ``speed`` switch layers on. Of ``calm`` random runs the one with the least head turn is learnt from. The rest are shares and strengths of what is hidden or disturbed in training.
+    ``speed`` switch layers on. The rest are shares and strengths of what is hidden or disturbed in training.
     """
 
     frames: int = 4
@@ -33,12 +34,11 @@ class FilmRecipe:
     audio: bool = False
     temporal: bool = False
     speed: bool = False
-    drop_audio: float = 0.1
+    drop_audio: float = 0.05
     drop_motion: float = 0.3
     motion_noise: float = 0.15
-    last_step: float = 0.1
+    last_step: float = 0.6
     snr_cap: float = 5.0
-    calm: int = 1
 
 
 TRAINED = {
@@ -57,15 +57,15 @@ class FilmStage:
         self.net, self.recipe, self.settings, self.device = net, recipe, settings, device
         choose_parameters(stage, net, recipe)
         self.alphas = alphas_cumprod(net.config.sampler).float().to(device)
-        self.generator = torch.Generator().manual_seed(settings.seed + 1000 * ranks.rank())
+        self.generator = torch.Generator(device).manual_seed(settings.seed + 1000 * ranks.rank())
 
     def chance(self, films: int, share: float) -> Tensor:
         """(films,) of 0 and 1: 1 with probability ``share``."""
-        return (torch.rand(films, generator=self.generator) < share).float().to(self.device)
+        return (torch.rand(films, generator=self.generator, device=self.device) < share).float()
 
     def normal(self, *shape: int) -> Tensor:
         """Normal numbers from the stage's own generator."""
-        return torch.randn(shape, generator=self.generator).to(self.device)
+        return torch.randn(shape, generator=self.generator, device=self.device)
 
     def conditions(self, batch: FilmBatch) -> Conditions:
         """Everything the denoiser is told, with audio and motion frames hidden from some films."""
@@ -77,7 +77,7 @@ class FilmStage:
             keep = 1 - self.chance(films, recipe.drop_audio)
             audio = net.audio_projection(batch.windows) * keep[:, None, None, None]
         if recipe.temporal:
-            strength = recipe.motion_noise * torch.rand(films, 1, 1, 1, 1, generator=self.generator).to(self.device)
+            strength = recipe.motion_noise * torch.rand(films, 1, 1, 1, 1, generator=self.generator, device=self.device)
             seen = batch.motion + strength * self.normal(*batch.motion.shape)
             keep = 1 - self.chance(films, recipe.drop_motion)
             maps = net.reference_unet(seen.flatten(0, 1))
@@ -97,12 +97,14 @@ class FilmStage:
             clean = (clean - batch.portrait[:, None]) / scale
         films, frames = clean.shape[:2]
         total = len(self.alphas)
-        t = torch.randint(0, total, (films,), generator=self.generator)
-        t = torch.where(self.chance(films, recipe.last_step).cpu() > 0, total - 1, t).to(self.device)
+        t = torch.randint(0, total, (films,), generator=self.generator, device=self.device)
+        t = torch.where(self.chance(films, recipe.last_step) > 0, total - 1, t)
         alpha = self.alphas[t].reshape(-1, 1, 1, 1, 1)
         noise = mixed_noise(
             self.normal(films, 1, *clean.shape[2:]), self.normal(*clean.shape), self.net.config.sampler.noise_shared
         )
+        if batch.path is not None:
+            noise = add_path(noise, batch.path)
         with torch.autocast(self.device.type, torch.bfloat16):
             output = self.net.denoising_unet(add_noise(clean, noise, alpha), t, self.conditions(batch)).float()
         # Weights for the error of v and for that of the clean sample say the same: v = (sqrt(a) x - x0) / sqrt(1-a).
@@ -140,20 +142,21 @@ def train_film(
     data: FilmData,
     runs: Path,
     device: torch.device,
-    sample: object = None,
+    sample: Callable[[Emo, FilmData, Path, str, int], float] | None = None,
 ) -> None:
-    """Trains one film stage from the EMA weights of the stages ``before``."""
+    """Trains one film stage from the EMA weights of the stages ``before``, or from ``settings.init`` where none has run."""
     torch.manual_seed(settings.seed)
-    net = Emo(config).to(device)
+    net = Emo(config).to(device, memory_format=torch.channels_last)
+    begin_from(net, settings.init)
     for earlier in before:
         load_ema(part_of(net, earlier), runs / f"{earlier}.pt")
     work = FilmStage(stage, net, recipe, settings, device)
     motion = config.temporal.motion_frames if recipe.temporal else 0
-    batches = FilmBatches(data, config, recipe.frames, motion, recipe.apart, settings.seed + 1000 * ranks.rank(), recipe.calm)
+    batches = FilmBatches(data, config, recipe.frames, motion, recipe.apart, settings.seed + 1000 * ranks.rank(), device)
     loop = Loop(stage, net, settings, runs, device)
 
     def loss_of() -> dict[str, Tensor]:
-        return work.loss(batches.draw(settings.batch, HELD_OUT, device))
+        return work.loss(batches.draw(settings.batch, HELD_OUT))
 
     loop.run(loss_of, None if sample is None else lambda step: sample(net, data, runs, stage, step))
 

@@ -13,7 +13,7 @@ from .measure import mouth_opening
 from .network.denoiser import Conditions
 from .network.emo import Emo
 from .sampler import FilmConditions, sample_clip, sample_film
-from .schedule import mixed_noise
+from .schedule import add_path, mixed_noise
 from .sheets import grid, to_picture
 
 SHOWN = 3
@@ -24,6 +24,11 @@ def frame_noise(net: Emo, frames: int, seed: int) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(seed)
     shape = (net.config.vae.latent_channels, net.config.latent_size, net.config.latent_size)
     return torch.randn(shape, generator=generator), torch.randn((frames, *shape), generator=generator)
+
+
+def frame_path(data: FilmData, clip: int, frames: int, device: torch.device) -> Tensor:
+    """What the noise of the first frames of a clip carries (frames, 4)."""
+    return torch.from_numpy(data.path[clip][:frames]).float().to(device)
 
 
 @torch.no_grad()
@@ -48,7 +53,7 @@ def clip_conditions(net: Emo, data: FilmData, clip: int, frames: int, device: to
 
 @torch.no_grad()
 def still_sheet(net: Emo, data: FilmData, runs: Path, stage: str, step: int) -> float:
-    """Image stage: portrait and true frames above frames drawn from noise one by one; poses are chance at this stage.
+    """Image stage: portrait and true frames above frames drawn from noise one by one.
 
     With speech (``data.features``) it prints and gives the mean correlation of mouth openings, as ``film_sheet`` does.
     """
@@ -58,7 +63,8 @@ def still_sheet(net: Emo, data: FilmData, runs: Path, stage: str, step: int) -> 
     for clip in range(SHOWN):
         latent = torch.from_numpy(data.portraits[clip : clip + 1]).float().to(device)
         shared, own = frame_noise(net, frames, clip)
-        noise = mixed_noise(shared[None], own, net.config.sampler.noise_shared)[None].to(device)
+        noise = mixed_noise(shared[None], own, net.config.sampler.noise_shared).to(device)
+        noise = (noise if data.path is None else add_path(noise, frame_path(data, clip, frames, device)))[None]
         if data.features is None:
             face = net.face_locator(box_mask(data.face[clip : clip + 1], net.config.picture_size).to(device))
             given = Conditions(latent, net.reference_unet(latent), face)
@@ -85,9 +91,11 @@ def mouth_scores(made: list[np.ndarray], true: list[np.ndarray], box: np.ndarray
 
 
 def report(rows: list[list[np.ndarray]], scores: list[float], runs: Path, stage: str, step: int) -> float:
-    """Writes the sheet, prints and gives the mean score."""
+    """Writes the sheet, prints and gives the mean score; true frames stand in even rows, drawn ones in odd."""
     grid(rows).save(runs / f"{stage}-{step:06}.png")
     score = float(np.mean(scores)) if scores else 0.0
+    pairs = [(t.astype(float), m.astype(float)) for true, made in zip(rows[::2], rows[1::2], strict=True) for t, m in zip(true[1:], made[1:], strict=True)]
+    print(f"{stage} {step}: mean colour error {np.mean([np.abs(t - m).mean() for t, m in pairs]):.2f}/255")
     print(f"{stage} {step}: mouth opening correlates {score:.3f} {[round(s, 2) for s in scores]}", flush=True)
     return score
 
@@ -104,7 +112,8 @@ def film_sheet(net: Emo, data: FilmData, runs: Path, stage: str, step: int, clip
     for clip in range(clips):
         film = clip_conditions(net, data, clip, frames, device, speed=stage == "speed")
         shared, own = frame_noise(net, frames, clip)
-        made = pictures(net, sample_film(net, film, shared.to(device), own.to(device)))
+        path = None if data.path is None else frame_path(data, clip, frames, device)
+        made = pictures(net, sample_film(net, film, shared.to(device), own.to(device), path=path))
         true = pictures(net, torch.from_numpy(data.latents[clip][:frames]).float().to(device))
         portrait = pictures(net, film.reference_latent)
         scores += mouth_scores(made, true, data.mouth[clip])

@@ -1,33 +1,23 @@
-"""Head motion, blinks, and the opening measured from pixels."""
+"""Clips, and the opening measured from pixels."""
 
 import numpy as np
 import pytest
-from emofarm_training.clips import blinks, head_path, talking_clip, velocity_of
+from emofarm_training.clips import talking_clip
 from emofarm_training.measure import background_motion, best_lag, correlation, mouth_opening
+from emofarm_training.path import PathConfig
 from emofarm_training.portraits import Identity, Portraitist, Pose, background_mask, mouth_box
 from emofarm_training.speech import utter
 from emofarm_training.speech.visemes import RATE
 
 
-@pytest.mark.parametrize("speed", [0.05, 0.4, 0.9, 1.5])
-def test_the_head_turns_as_fast_as_asked_and_within_its_limits(speed: float) -> None:
-    path = head_path(250, 25, np.random.default_rng(1), speed, np.zeros(250))
-    mean = np.linalg.norm(np.diff(path, axis=0), axis=1).mean()
-    assert mean == pytest.approx(speed, rel=0.1)
-    assert (np.abs(path).max(axis=0) <= (18.0, 10.0, 8.0)).all()
-
-
-def test_velocity_of_an_even_turn() -> None:
-    rotation = np.zeros((30, 3))
-    rotation[:, 0] = 0.7 * np.arange(30)
-    assert velocity_of(rotation) == pytest.approx(np.full(30, 0.7), abs=1e-5)
-
-
-def test_blinks_are_short_and_regular() -> None:
-    lids = blinks(1500, 25, np.random.default_rng(2))
-    shut = np.flatnonzero(np.diff((lids > 0).astype(int)) == 1)
-    assert 12 <= len(shut) <= 31  # a minute, one every 2 to 5 seconds
-    assert lids.max() == 1.0 and (lids > 0).sum() / len(shut) <= 7.5
+def test_a_clip_moves_as_its_noise_says() -> None:
+    rng = np.random.default_rng(4)
+    config = PathConfig()
+    clip = talking_clip(Identity.sample(rng), utter(rng, "train", 3.0), 25, rng, 0.8)
+    turn = np.array([(p.yaw, p.pitch, p.roll) for p in clip.poses])
+    assert clip.path[:, :3] * config.degrees == pytest.approx(turn, abs=1e-4)
+    assert clip.path[:, 3] / config.lids == pytest.approx(np.array([p.blink for p in clip.poses]), abs=1e-5)
+    assert (clip.velocity == np.float32(0.8)).all()
 
 
 def test_frame_i_shows_time_i_over_fps() -> None:

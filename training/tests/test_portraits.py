@@ -62,7 +62,7 @@ def test_true_opening_grows_with_the_aperture_and_is_zero_at_rest() -> None:
 
 
 def test_true_opening_is_the_drawn_area() -> None:
-    identity, size = person(3), 512
+    identity, size = person(4), 512  # one whose lips have not the colour of the tongue
     pose = Pose(open=0.9, tongue=0.0)
     picture = draw(identity, pose, size).astype(int)
     closed = draw(identity, Pose(), size).astype(int)

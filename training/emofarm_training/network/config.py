@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ..path import PathConfig
+
 
 @dataclass
 class VaeConfig:
@@ -119,7 +121,7 @@ class SamplerConfig:
     ``noise_shared`` is rho: the share of the noise's variance that all frames of a film have in common.
     With ``relative_scale`` above 0 the network draws the change against the portrait: the sampler's result d gives
     ``latent = reference_latent + relative_scale * d``. 0 is the paper's form: the result is the latent itself.
-    ``head_speed`` in degrees a frame is what a film gets that asks for none.
+    ``head_speed`` in degrees a frame is what a film gets that asks for none. With ``path`` the noise carries the head path.
     """
 
     train_steps: int = 1000
@@ -132,6 +134,7 @@ class SamplerConfig:
     noise_shared: float = 0.9
     relative_scale: float = 0.0
     head_speed: float = 0.4
+    path: PathConfig | None = None
 
 
 @dataclass
@@ -161,6 +164,8 @@ class ModelConfig:
             if item.name != "picture_size":
                 part = item.default_factory  # type: ignore[misc]
                 parts[item.name] = part(**table.get(item.name, {}))
+        if isinstance(parts["sampler"].path, dict):
+            parts["sampler"].path = PathConfig(**parts["sampler"].path)
         return ModelConfig(**parts)
 
     @staticmethod
@@ -174,9 +179,12 @@ class ModelConfig:
         for item in dataclasses.fields(self):
             if item.name == "picture_size":
                 continue
-            lines += ["", f"[{item.name}]"]
-            for key, value in dataclasses.asdict(getattr(self, item.name)).items():
-                lines.append(f"{key} = {toml_value(value)}")
+            entries = dataclasses.asdict(getattr(self, item.name))
+            inner = {key: entries.pop(key) for key, value in list(entries.items()) if value is None or isinstance(value, dict)}
+            lines += ["", f"[{item.name}]", *(f"{key} = {toml_value(value)}" for key, value in entries.items())]
+            for name, table in inner.items():
+                if table is not None:
+                    lines += ["", f"[{item.name}.{name}]", *(f"{key} = {toml_value(value)}" for key, value in table.items())]
         return "\n".join(lines) + "\n"
 
 

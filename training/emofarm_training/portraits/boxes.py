@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import binary_dilation
 
 from .draw import Portraitist
+from .eyes import eye_place
 from .identity import Identity
 from .mouth import GAPE, mouth_place
 from .pose import Pose
@@ -15,7 +16,7 @@ from .pose import Pose
 Box = tuple[float, float, float, float]
 """x, y, width, height in units of the picture's edge."""
 
-YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 18.0, 10.0, 8.0
+YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT = 20.0, 20.0, 20.0
 """No pose of a clip turns further than this, in degrees."""
 
 
@@ -32,12 +33,19 @@ def mouth_box(identity: Identity) -> Box:
     return identity.cx + x - 0.5 * w, top, w, GAPE + 0.075
 
 
+def eye_boxes(identity: Identity) -> list[Box]:
+    """Boxes around both eyes at rest."""
+    x, y = eye_place(identity, 1.0)
+    w, h = 0.13, 0.11
+    return [(identity.cx + side * x - 0.5 * w, identity.cy + y - 0.5 * h, w, h) for side in (-1.0, 1.0)]
+
+
 def background_mask(identity: Identity, size: int) -> np.ndarray:
     """True at pixels ``[size, size]`` that no pose within the limits ever touches."""
     artist = Portraitist(identity, size)
     touched = np.zeros((size, size), bool)
-    turns = product((-YAW_LIMIT, 0.0, YAW_LIMIT), (-PITCH_LIMIT, 0.0, PITCH_LIMIT), (-ROLL_LIMIT, 0.0, ROLL_LIMIT))
+    turns = product(*(np.linspace(-limit, limit, 5) for limit in (YAW_LIMIT, PITCH_LIMIT, ROLL_LIMIT)))
     for yaw, pitch, roll in turns:
         touched |= artist.head_alpha(Pose(yaw=yaw, pitch=pitch, roll=roll, open=1.0)) > 0
-    margin = max(1, round(0.016 * size))
+    margin = max(1, round(0.03 * size))
     return ~binary_dilation(touched, iterations=margin)

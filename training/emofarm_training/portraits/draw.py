@@ -10,7 +10,7 @@ from .eyes import draw_brows, draw_eyes
 from .face import draw_ears, draw_face, draw_nose
 from .geometry import HeadSpace
 from .glasses import draw_glasses
-from .hair import draw_hair_back, draw_hair_front
+from .hair import draw_hair_back, draw_hair_front, draw_hair_shadow
 from .identity import Identity
 from .mouth import draw_mouth
 from .pose import Pose
@@ -56,7 +56,8 @@ def draw_head(canvas: skia.Canvas, identity: Identity, pose: Pose) -> None:
     brush = Brush(canvas, identity.style)
     draw_hair_back(brush, identity, space)
     draw_ears(brush, identity, space)
-    draw_face(brush, identity, pose, space)
+    face = draw_face(brush, identity, pose, space)
+    draw_hair_shadow(brush, identity, space, face)
     draw_mouth(brush, identity, pose, space)
     draw_nose(brush, identity, space)
     draw_eyes(brush, identity, pose, space)

@@ -21,7 +21,7 @@ def draw_glasses(brush: Brush, identity: Identity, space: HeadSpace) -> None:
         return
     canvas = brush.canvas
     x, y = eye_place(identity, 1.0)
-    reach = min(0.072, x - 0.012)
+    reach = min(0.086, x - 0.016)
     _draw_temples(brush, identity, space, x + reach, y)
     for side in (-1.0, 1.0):
         canvas.save()

@@ -7,7 +7,8 @@ import math
 import numpy as np
 import skia
 
-from .brush import Brush, smooth
+from .brush import Brush, ink, smooth
+from .face import skin_shade
 from .geometry import HeadSpace
 from .identity import Identity
 from .palette import darker, lighter
@@ -26,8 +27,8 @@ def draw_hair_back(brush: Brush, identity: Identity, space: HeadSpace) -> None:
         half = [(0.6, -1.02), (1.0 * bulge, -0.5), (1.1 * bulge, 0.1), (1.08 * bulge, 0.7 * low), (0.85 * bulge, low)]
         brush.fill(smooth(_mirror(space, half, a, b, z=-0.25, top=-1.16, bottom=low * 0.96)), colour)
     elif cut == "bun":
-        x, y = space.points(np.array([[0.0, -1.14 * b, -0.2 * a]]))[0]
-        r = 0.062 + 0.015 * identity.hair_volume
+        x, y = space.points(np.array([[0.0, -1.12 * b, -0.2 * a]]))[0]
+        r = 0.070 + 0.015 * identity.hair_volume
         brush.fill(skia.Path.Circle(x, y, r), identity.hair)
     elif cut == "ponytail":
         side = 1.0 if identity.part > 0 else -1.0
@@ -45,34 +46,51 @@ def _draw_curls(brush: Brush, identity: Identity, space: HeadSpace, colour: tupl
     for angle in np.linspace(-0.18 * math.pi, 1.18 * math.pi, 13):
         row = np.array([[reach * a * math.cos(angle), -reach * b * math.sin(angle) * 0.97, -0.15 * a]])
         x, y = space.points(row)[0]
-        path.addCircle(float(x), float(y), 0.052)
+        path.addCircle(float(x), float(y), 0.060)
     path.setFillType(skia.PathFillType.kWinding)
-    if brush.style == "outlined":
-        brush.stroke(path, darker(colour, 0.6), 0.014)
+    if brush.style == "ink":
+        brush.stroke(path, ink(colour), 0.012)
     brush.fill(path, colour, line=0.0, form=False)
 
 
+def cap_path(identity: Identity, space: HeadSpace) -> skia.Path:
+    """The cap over the skull down to the hairline, in the picture."""
+    hairline, lift = _hairline(identity)
+    outer = _skull(identity, lift, hairline[0][1], hairline[-1][1])
+    inner = np.array([_on_face(identity, x, y) for x, y in reversed(hairline)])
+    return smooth(space.points(np.vstack([outer, inner])), tension=0.9)
+
+
+def draw_hair_shadow(brush: Brush, identity: Identity, space: HeadSpace, face: skia.Path) -> None:
+    """What the hair shades of the forehead and temples."""
+    if identity.cut == "bald":
+        return
+    shadow = cap_path(identity, space)
+    shadow.offset(0.012, 0.020)
+    with brush.inside(face):
+        brush.shade(shadow, skin_shade(identity, 0.30), 0.75, 0.008)
+
+
 def draw_hair_front(brush: Brush, identity: Identity, space: HeadSpace) -> None:
-    """The cap over the skull down to the hairline."""
+    """The hair over the skull with its strands and gloss."""
     cut = identity.cut
     if cut == "bald":
         _draw_shine(brush, identity, space)
         return
-    hairline, lift = _hairline(identity)
-    colour = identity.accent if cut == "beanie" else identity.hair
-    outer = _skull(identity, lift, hairline[0][1], hairline[-1][1])
-    inner = np.array([_on_face(identity, x, y) for x, y in reversed(hairline)])
-    brush.fill(smooth(space.points(np.vstack([outer, inner])), tension=0.85), colour)
+    path = cap_path(identity, space)
+    brush.fill(path, identity.accent if cut == "beanie" else identity.hair)
     if cut == "beanie":
         _draw_brim(brush, identity, space)
-    elif brush.style != "flat" or identity.hair_volume > 0.5:
-        _draw_strand(brush, identity, space)
+        return
+    with brush.inside(path):
+        _draw_gloss(brush, identity, space)
+        _draw_strands(brush, identity, space)
 
 
 def _hairline(identity: Identity) -> tuple[list[tuple[float, float]], float]:
     """Hairline from left to right in (x / a, y / b), and how far the hair stands off the skull."""
     cut, part, volume = identity.cut, identity.part, identity.hair_volume
-    high = 0.04 + 0.04 * volume
+    high = 0.06 + 0.05 * volume
     if cut in ("short", "ponytail", "bun"):
         line = [(-1.0, -0.12), (-0.86, -0.42), (part - 0.25, -0.52), (part, -0.74), (part + 0.3, -0.5), (0.86, -0.4), (1.0, -0.12)]
         return line, 0.10 + high
@@ -133,12 +151,26 @@ def _draw_brim(brush: Brush, identity: Identity, space: HeadSpace) -> None:
     brush.fill(smooth(space.points(rows), tension=0.7), lighter(identity.accent, 0.3))
 
 
-def _draw_strand(brush: Brush, identity: Identity, space: HeadSpace) -> None:
-    """One lighter strand, which shows the turn of the hair."""
+def _draw_gloss(brush: Brush, identity: Identity, space: HeadSpace) -> None:
+    """A band of light on the side of the lamp."""
     a, b = identity.a, identity.b
-    rows = [_on_face(identity, x, y) for x, y in ((-0.62, -0.68), (-0.36, -0.88), (-0.02, -0.95))]
-    path = smooth(space.points(np.array([(x, y - 0.03 * b, z * 0.6 + 0.0 * a) for x, y, z in rows])), closed=False)
-    brush.stroke(path, lighter(identity.hair, 0.28), 0.011, 0.8)
+    rows = [_on_face(identity, x, y) for x, y in ((-0.88, -0.42), (-0.66, -0.72), (-0.30, -0.92), (0.06, -0.97))]
+    path = smooth(space.points(np.array([(x, y - 0.03 * b, 0.7 * z) for x, y, z in rows])), closed=False)
+    width, alpha = {"flat": (0.022, 0.8), "ink": (0.026, 0.55), "shaded": (0.034, 0.5)}[brush.style]
+    if brush.style == "shaded":
+        brush.stroke(path, lighter(identity.hair, 0.22), 1.9 * width * a / 0.26, 0.35)
+    brush.stroke(path, lighter(identity.hair, 0.32), width * a / 0.26, alpha)
+
+
+def _draw_strands(brush: Brush, identity: Identity, space: HeadSpace) -> None:
+    """Lines that flow from the parting to the temples; they turn with the head."""
+    pen = ink(identity.hair) if brush.style == "ink" else darker(identity.hair, 0.28)
+    part = 0.8 * identity.part
+    for side in (-1.0, 1.0):
+        for reach, low in ((0.46, -0.66), (0.84, -0.5)):
+            knots = ((part + 0.06 * side, -1.0), (0.5 * (part + side * reach) + 0.08 * side, -0.93), (side * (reach + 0.06), low))
+            rows = np.array([_on_face(identity, x, y) for x, y in knots])
+            brush.stroke(smooth(space.points(rows * (1, 1, 0.8)), closed=False), pen, 0.0055, 0.5)
 
 
 def _draw_shine(brush: Brush, identity: Identity, space: HeadSpace) -> None:

@@ -9,13 +9,13 @@ import numpy as np
 from . import palette
 from .palette import Rgb
 
-STYLES = ("flat", "outlined", "shaded")
+STYLES = ("flat", "ink", "shaded")
 HAIR_CUTS = ("short", "crop", "quiff", "bob", "long", "curtains", "bun", "ponytail", "curly", "bald", "beanie", "spiky")
 EYE_SHAPES = ("round", "almond", "dot")
 NOSES = ("button", "line", "wedge", "dots")
 GLASSES = ("none", "round", "square", "cat")
 CLOTHES = ("tee", "vneck", "collar", "hoodie", "stripes")
-BACKGROUNDS = ("plain", "gradient", "halo", "dots", "stripes", "hills", "panel")
+BACKGROUNDS = ("plain", "gradient", "halo", "disc", "arch", "dots", "hills", "window")
 
 
 @dataclass(frozen=True)
@@ -77,23 +77,23 @@ class Identity:
         """Draws a person. The same state of ``rng`` gives the same person."""
         u = rng.uniform
         skin = palette.choose(rng, palette.SKINS, 5.0)
-        cloth, cloth2 = palette.choose(rng, palette.CLOTHES), palette.choose(rng, palette.CLOTHES)
-        b = u(0.268, 0.294)
+        scheme = palette.SCHEMES[int(rng.integers(len(palette.SCHEMES)))]
+        back1, back2, cloth, cloth2, accent = (palette.vary(rng, colour, 5.0) for colour in scheme)
+        b = u(0.284, 0.304)
         return cls(
-            style=str(rng.choice(STYLES)), cx=0.5 + u(-0.015, 0.015), cy=0.475 + u(-0.015, 0.015),
-            a=b * u(0.84, 0.97), b=b, jaw=u(0, 1), chin=u(0, 1), skin=skin,
-            blush=u(0.1, 0.55), freckles=bool(u() < 0.15), ear=u(0.05, 0.066), earrings=bool(u() < 0.15),
+            style=str(rng.choice(STYLES)), cx=0.5 + u(-0.015, 0.015), cy=0.480 + u(-0.012, 0.012),
+            a=b * u(0.82, 0.92), b=b, jaw=u(0, 1), chin=u(0, 1), skin=skin,
+            blush=u(0.25, 0.6), freckles=bool(u() < 0.15), ear=u(0.05, 0.064), earrings=bool(u() < 0.18),
             cut=str(rng.choice(HAIR_CUTS)), hair=_hair(rng, skin), part=u(-0.5, 0.5), hair_volume=u(0, 1),
-            accent=palette.choose(rng, palette.CLOTHES),
-            eye_shape=str(rng.choice(EYE_SHAPES, p=(0.5, 0.4, 0.1))), eye_size=u(0.85, 1.15), eye_gap=u(0.40, 0.47),
-            eye_y=u(-0.12, -0.03), iris=palette.choose(rng, palette.IRISES), lashes=bool(u() < 0.45),
-            brow_thickness=u(0.010, 0.019), brow_tilt=u(-0.15, 0.2), brow_arch=u(0.2, 1.0),
-            nose=str(rng.choice(NOSES)), nose_size=u(0.85, 1.2), mouth_y=u(0.44, 0.50), mouth_width=u(0.236, 0.262),
-            lip_fullness=u(0.55, 1.1), smile=u(0.2, 1.0), lip=_lip(rng, skin), interior=_interior(rng),
-            glasses=str(rng.choice(GLASSES[1:])) if u() < 0.3 else "none", frame=palette.choose(rng, palette.FRAMES, 5.0),
-            clothes=str(rng.choice(CLOTHES)), cloth=cloth, cloth2=cloth2, shoulder=u(0.33, 0.42),
-            background=str(rng.choice(BACKGROUNDS)), back1=palette.choose(rng, palette.BACKGROUNDS),
-            back2=palette.choose(rng, palette.BACKGROUNDS), back_phase=u(0, 1),
+            accent=accent,
+            eye_shape=str(rng.choice(EYE_SHAPES, p=(0.5, 0.32, 0.18))), eye_size=u(1.10, 1.30), eye_gap=u(0.445, 0.485),
+            eye_y=u(0.0, 0.07), iris=palette.choose(rng, palette.IRISES), lashes=bool(u() < 0.45),
+            brow_thickness=u(0.009, 0.017), brow_tilt=u(-0.15, 0.2), brow_arch=u(0.2, 1.0),
+            nose=str(rng.choice(NOSES)), nose_size=u(0.85, 1.2), mouth_y=u(0.545, 0.585), mouth_width=u(0.210, 0.236),
+            lip_fullness=u(0.6, 1.1), smile=u(0.5, 1.0), lip=_lip(rng, skin), interior=_interior(rng),
+            glasses=str(rng.choice(GLASSES[1:])) if u() < 0.24 else "none", frame=palette.choose(rng, palette.FRAMES, 5.0),
+            clothes=str(rng.choice(CLOTHES)), cloth=cloth, cloth2=cloth2, shoulder=u(0.36, 0.44),
+            background=str(rng.choice(BACKGROUNDS)), back1=back1, back2=back2, back_phase=u(0, 1),
         )  # fmt: skip
 
 
@@ -108,8 +108,8 @@ def _hair(rng: np.random.Generator, skin: Rgb) -> Rgb:
 
 def _lip(rng: np.random.Generator, skin: Rgb) -> Rgb:
     """Skin turned towards rose; never as dark as the interior."""
-    rose = (214, 92, 100) if rng.uniform() < 0.6 else (196, 104, 98)
-    return palette.vary(rng, palette.mix(skin, rose, rng.uniform(0.5, 0.8)), 4.0)
+    rose = (222, 92, 104) if rng.uniform() < 0.6 else (204, 104, 98)
+    return palette.vary(rng, palette.mix(skin, rose, rng.uniform(0.45, 0.8)), 4.0)
 
 
 def _interior(rng: np.random.Generator) -> Rgb:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import skia
 
-from .brush import Brush
+from .brush import Brush, ink
 from .geometry import HeadSpace
 from .identity import Identity
-from .palette import argb, darker, lighter
+from .palette import argb, darker, lighter, mix
 from .pose import Pose
 
 GAPE = 0.135
-"""Height of the opening at ``open = 1``, in picture units (17 px at 128)."""
+"""Height of the opening at ``open = 1``, in picture units (35 px at 256)."""
 TEETH = (250, 247, 238)
 TONGUE = (206, 104, 108)
 
@@ -43,8 +43,13 @@ class Shape:
             bottom=0.72 * gape,
             # 0.5: lens with sharp corners; 0.9: almost an ellipse
             bulge=0.62 + 0.26 * pose.round + 0.08 * opening,
-            corner_lift=0.024 * identity.smile * (1.0 - 0.8 * pose.round) * (1.0 + 0.5 * max(pose.wide, 0.0)),
+            corner_lift=0.034 * identity.smile * (1.0 - 0.8 * pose.round) * (1.0 + 0.5 * max(pose.wide, 0.0)),
         )
+
+    @property
+    def sag(self) -> float:
+        """How far the corners lift (below 0) the middle of both lip lines: a cubic's middle is pulled by its ends."""
+        return -self.corner_lift * (0.25 + 0.75 * (1.0 - self.bulge))
 
     def contour(self, grow: float, corner: float) -> np.ndarray:
         """Control polygon ``[2, 7, 2]`` of upper and lower lip line, grown outwards by ``grow``."""
@@ -74,51 +79,78 @@ def mouth_open(identity: Identity, pose: Pose) -> float:
 
 def draw_mouth(brush: Brush, identity: Identity, pose: Pose, space: HeadSpace) -> None:
     """Draws the mouth on the face surface."""
-    canvas = brush.canvas
-    canvas.save()
-    canvas.concat(space.patch(*mouth_place(identity)))
     shape = Shape.of(identity, pose)
     full = identity.lip_fullness * (1.0 + 0.35 * pose.round - 0.2 * min(pose.open, 1.0) - 0.2 * max(pose.wide, 0.0))
-    _draw_lips(brush, identity, shape, full)
-    inside = _path(*shape.contour(0.0, 0.0))
-    if shape.gape > 0.004:
-        brush.flat(inside, identity.interior)
-        canvas.save()
-        canvas.clipPath(inside, skia.ClipOp.kIntersect, True)
-        _draw_inside(brush, pose, shape)
-        canvas.restore()
-    else:
-        upper = shape.contour(0.0, 0.0)[0]
-        brush.stroke(_open_path(upper), darker(identity.lip, 0.38), 0.0065)
-    canvas.restore()
+    with brush.on(space.patch(*mouth_place(identity))):
+        _draw_dimples(brush, identity, shape)
+        _draw_lips(brush, identity, shape, full)
+        inside = _path(*shape.contour(0.0, 0.0))
+        if shape.gape > 0.004:
+            brush.flat(inside, identity.interior)
+            with brush.inside(inside):
+                _draw_inside(brush, pose, shape)
+        if shape.gape < 0.012:
+            # The line between closed lips; it gives way to the dark as they part.
+            part = 1.0 - shape.gape / 0.012
+            brush.stroke(_open_path(shape.contour(0.0, 0.0)[0]), darker(identity.lip, 0.45), 0.0075, part)
+
+
+def _draw_dimples(brush: Brush, identity: Identity, shape: Shape) -> None:
+    """Small creases where a mouth turns up."""
+    crease = mix(darker(identity.skin, 0.25), identity.lip, 0.4)
+    for side in (-1.0, 1.0):
+        x, y = side * (shape.half_width + 0.010), -shape.corner_lift
+        path = skia.Path()
+        path.moveTo(x, y - 0.008)
+        path.quadTo(x + side * 0.005, y, x, y + 0.007)
+        brush.stroke(path, crease, 0.0055, 0.35 + 0.5 * identity.smile)
 
 
 def _draw_lips(brush: Brush, identity: Identity, shape: Shape, full: float) -> None:
-    """The lip rim around the opening, thinner above than below."""
-    upper = shape.contour(0.015 * full, 0.006)[0]
-    lower = shape.contour(0.022 * full, 0.006)[1]
-    rim = _path(upper, lower)
-    brush.flat(rim, identity.lip)
-    if brush.style == "outlined":
-        brush.stroke(rim, darker(identity.lip, 0.45), 0.0055)
+    """The lips around the opening: the upper one with its bow and in shade, the lower one fuller and lit."""
     if brush.style == "shaded":
-        glint = shape.bottom + 0.009 * full
-        brush.oval(-0.1 * shape.half_width, glint, 0.3 * shape.half_width, 0.0035, lighter(identity.lip, 0.5), 0.6)
+        brush.oval(0.0, shape.bottom + shape.sag + 0.036 * full, 0.5 * shape.half_width, 0.009, darker(identity.skin, 0.34), 0.5, 0.008)
+    lower = _path(shape.contour(0.0, 0.006)[0], shape.contour(0.024 * full, 0.006)[1])
+    upper = _bow(shape, 0.017 * full, 0.006)
+    brush.flat(lower, lighter(identity.lip, 0.10))
+    brush.flat(upper, darker(identity.lip, 0.12))
+    if brush.style == "ink":
+        brush.stroke(_open_path(shape.contour(0.024 * full, 0.006)[1]), ink(identity.lip), 0.005)
+        brush.stroke(upper, ink(identity.lip), 0.004)
+    if brush.style == "shaded":
+        brush.oval(-0.12 * shape.half_width, shape.bottom + shape.sag + 0.013 * full, 0.34 * shape.half_width, 0.0045, (255, 246, 242), 0.5, 0.004)
+
+
+def _bow(shape: Shape, grow: float, corner: float) -> skia.Path:
+    """The upper lip with the dip in its middle, down to the line of the opening."""
+    w, lift = shape.half_width + corner, -shape.corner_lift
+    top = shape.top + shape.sag
+    peak, dip = top - 1.25 * grow, top - 0.70 * grow
+    path = skia.Path()
+    path.moveTo(-w, lift)
+    path.cubicTo(-w * (0.35 + 0.5 * shape.bulge), lift + (peak - lift) * 0.75, -0.40 * w, peak, -0.22 * w, peak)
+    path.quadTo(-0.08 * w, peak, 0.0, dip)
+    path.quadTo(0.08 * w, peak, 0.22 * w, peak)
+    path.cubicTo(0.40 * w, peak, w * (0.35 + 0.5 * shape.bulge), lift + (peak - lift) * 0.75, w, lift)
+    edge = shape.contour(0.0, corner)[0][::-1]
+    path.cubicTo(*edge[1].tolist(), *edge[2].tolist(), *edge[3].tolist())
+    path.close()
+    return path
 
 
 def _draw_inside(brush: Brush, pose: Pose, shape: Shape) -> None:
     """Teeth above, tongue below; the rest stays dark."""
-    w = shape.half_width
+    w, top, bottom = shape.half_width, shape.top + shape.sag, shape.bottom + shape.sag
+    tongue = min(max(pose.tongue, 0.0), 1.0)
+    if shape.gape > 0.02:
+        crown = bottom - shape.gape * (0.16 + 0.26 * tongue)
+        brush.oval(0.0, crown + 0.05, 0.62 * w, 0.05, TONGUE)
     show = min(max(pose.teeth, 0.0), 1.0)
     if show > 0.02:
         # Only f and v (teeth near 1) close the gap with teeth; else the dark stays the larger part.
-        bite = shape.top + show * (0.2 * shape.gape + 0.003) + max(show - 0.75, 0.0) * 0.02
-        row = skia.Rect.MakeLTRB(-0.82 * w, shape.top - 0.03, 0.82 * w, bite)
+        bite = top + show * (0.2 * shape.gape + 0.003) + max(show - 0.75, 0.0) * 0.02
+        row = skia.Rect.MakeLTRB(-0.82 * w, top - 0.03, 0.82 * w, bite)
         brush.canvas.drawRoundRect(row, 0.012, 0.012, skia.Paint(AntiAlias=True, Color=argb(TEETH)))
-    tongue = min(max(pose.tongue, 0.0), 1.0)
-    if shape.gape > 0.02:
-        crown = shape.bottom - shape.gape * (0.16 + 0.26 * tongue)
-        brush.oval(0.0, crown + 0.05, 0.62 * w, 0.05, TONGUE)
 
 
 def _path(upper: np.ndarray, lower: np.ndarray) -> skia.Path:

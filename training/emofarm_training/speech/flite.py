@@ -11,7 +11,8 @@ from scipy.io import wavfile
 
 from .espeak import RawSpeech
 
-VOICES = ("kal", "kal16", "awb", "rms", "slt")
+PITCH_HZ = {"kal": 105.0, "kal16": 105.0, "awb": 120.0, "rms": 95.0, "slt": 180.0}
+"""Voices, and about the pitch that each speaks at by itself."""
 
 
 def speak(text: str, voice: str, *, stretch: float = 1.0, pitch_hz: float | None = None) -> RawSpeech:

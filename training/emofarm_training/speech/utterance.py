@@ -9,7 +9,7 @@ from scipy.ndimage import gaussian_filter1d
 from scipy.signal import resample_poly
 
 from . import espeak, flite
-from .augment import augment
+from .augment import augment, breath, noise
 from .espeak import RawSpeech
 from .phonemes import Phoneme, from_espeak, from_flite
 from .sentences import sentence
@@ -39,7 +39,7 @@ class Utterance:
         """Mouth shape ``[n, 5]`` at 200 Hz (:data:`visemes.CHANNELS`); loud syllables open wider."""
         shape = curves(self.phonemes, self.duration)
         loud = np.interp(np.arange(len(shape)) / CURVE_RATE, np.arange(len(self.energy())) / 100.0, self.energy())
-        shape[:, 0] *= 0.85 + 0.25 * np.clip(loud, 0.0, 1.0)
+        shape[:, 0] *= 0.72 + 0.36 * np.clip(loud, 0.0, 1.0)
         return np.clip(shape, (0.0, -1.0, 0.0, 0.0, 0.0), 1.0)
 
     def energy(self) -> np.ndarray:
@@ -63,7 +63,7 @@ def utter(rng: np.random.Generator, split: str, seconds: float, *, augmented: bo
         texts.append(text)
         spoken.append(part)
         total += len(part[0]) / SAMPLE_RATE + 0.5
-    clean, phonemes = _join(spoken, rng)
+    clean, phonemes = _join(spoken, rng, breaths=augmented)
     samples = augment(clean, rng) if augmented else clean
     return Utterance(samples, clean, phonemes, " ".join(texts), voice)
 
@@ -75,17 +75,23 @@ def recite(texts: list[str], voice: Voice, rng: np.random.Generator) -> Utteranc
 
 
 def hush(rng: np.random.Generator, seconds: float) -> Utterance:
-    """Nobody speaks: silence, or the noise floor of a room at -75 to -35 dB."""
+    """Nobody speaks: silence, or the noise floor of a room at -75 to -35 dB; somebody may draw breath."""
     level = 10.0 ** (float(rng.uniform(-75.0, -35.0)) / 20.0) if rng.uniform() < 0.7 else 0.0
     clean = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
-    samples = (level * rng.normal(0.0, 1.0, len(clean))).astype(np.float32)
+    white = np.ones(len(clean))
+    heard = noise(white, rng, SAMPLE_RATE, 0.0) * level
+    if rng.uniform() < 0.3:
+        heard = heard + breath(rng, len(clean), SAMPLE_RATE)
+    samples = np.clip(heard, -1.0, 1.0).astype(np.float32)
     return Utterance(samples, clean, [("sil", 0.0, seconds)], "", Voice("none", "none", "en", 0, 0, 0, 1.0))
 
 
 def speak(text: str, voice: Voice) -> tuple[np.ndarray, list[Phoneme]]:
     """One sentence as float32 at 16 kHz, peak 0.5, with phoneme classes in seconds."""
     if voice.engine == "flite":
-        raw = flite.speak(text, voice.name, stretch=165.0 / voice.rate * voice.tract)
+        # Its voices speak at about 165 words a minute; pitch 0..100 is half an octave down to half an octave up.
+        hertz = flite.PITCH_HZ[voice.name] * 2.0 ** ((voice.pitch - 50) / 100.0)
+        raw = flite.speak(text, voice.name, stretch=165.0 / voice.rate * voice.tract, pitch_hz=hertz)
         phonemes = from_flite(raw.phonemes)
     else:
         rate = round(voice.rate / voice.tract)
@@ -104,8 +110,10 @@ def _to_track(raw: RawSpeech, phonemes: list[Phoneme], tract: float) -> tuple[np
     return samples.astype(np.float32), [(n, s * factor, e * factor) for n, s, e in phonemes]
 
 
-def _join(spoken: list[tuple[np.ndarray, list[Phoneme]]], rng: np.random.Generator) -> tuple[np.ndarray, list[Phoneme]]:
-    """Leading silence, sentences with pauses between, trailing silence."""
+def _join(
+    spoken: list[tuple[np.ndarray, list[Phoneme]]], rng: np.random.Generator, *, breaths: bool = False
+) -> tuple[np.ndarray, list[Phoneme]]:
+    """Leading silence, sentences with pauses between, trailing silence; with ``breaths`` some pauses are heard."""
     pieces: list[np.ndarray] = []
     phonemes: list[Phoneme] = []
     at = 0
@@ -114,7 +122,8 @@ def _join(spoken: list[tuple[np.ndarray, list[Phoneme]]], rng: np.random.Generat
         nonlocal at
         length = int(rng.uniform(low, high) * SAMPLE_RATE)
         phonemes.append(("sil", at / SAMPLE_RATE, (at + length) / SAMPLE_RATE))
-        pieces.append(np.zeros(length, np.float32))
+        air = breath(rng, length, SAMPLE_RATE) if breaths and rng.uniform() < 0.25 else np.zeros(length)
+        pieces.append(air.astype(np.float32))
         at += length
 
     rest(0.2, 0.6)

@@ -36,21 +36,21 @@ class Voice:
 
 
 def sample_voice(rng: np.random.Generator, split: str) -> Voice:
-    """Draws a speaker: six in ten English, three in ten from Flite."""
+    """Draws a speaker: six in ten English, four in ten from Flite."""
     rate = _rate(rng, split)
-    tract = float(rng.uniform(0.90, 1.12))
-    if rng.uniform() < 0.3:
+    tract = float(rng.uniform(0.86, 1.16))
+    if rng.uniform() < 0.4:
         name = str(rng.choice(_FLITE[split]))
         return Voice("flite", name, "en", rate, int(rng.integers(0, 101)), 50, tract)
     language = str(rng.choice(list(_LANGUAGES), p=(0.4, 0.14, 0.12, 0.12, 0.1, 0.06, 0.06)))
     name = str(rng.choice(_LANGUAGES[language]))
     variant = str(rng.choice(_VARIANTS[split]))
     voice = f"{name}+{variant}" if variant else name
-    return Voice("espeak", voice, language, rate, int(rng.integers(20, 81)), int(rng.integers(25, 81)), tract)
+    return Voice("espeak", voice, language, rate, int(rng.integers(10, 91)), int(rng.integers(20, 91)), tract)
 
 
 def _rate(rng: np.random.Generator, split: str) -> int:
-    """Train: 120..149 and 160..189 words a minute; test: 150..159."""
+    """Train: 95..149 and 160..230 words a minute; test: 150..159."""
     if split == "test":
         return int(rng.integers(150, 160))
-    return int(rng.integers(120, 150) if rng.uniform() < 0.5 else rng.integers(160, 190))
+    return int(rng.integers(95, 150) if rng.uniform() < 0.5 else rng.integers(160, 231))

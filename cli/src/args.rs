@@ -8,6 +8,7 @@ pub(crate) mod access;
 pub(crate) mod bench;
 pub(crate) mod chains;
 pub(crate) mod clean;
+pub(crate) mod effort;
 pub(crate) mod jobs;
 pub(crate) mod model;
 pub(crate) mod numbers;
@@ -79,8 +80,8 @@ pub(crate) enum Command {
     Clean(CleanArgs),
     /// Look at the model packs.
     Model(ModelArgs),
-    /// Measure what a model pack can do.
-    Bench(BenchArgs),
+    /// Measure how fast this machine is, or how good the films of a model pack are.
+    Bench(Box<BenchArgs>),
     /// Check versions, codecs, device, model packs, stores and API, and say how to mend what is wrong.
     #[command(after_help = "\
 Examples:

@@ -8,12 +8,19 @@ use shared::{
     seams::{Seam, Why},
 };
 
-use crate::{args::render::PlanArgs, exit, output, settings::Settings};
+use crate::{
+    args::{effort::EffortArgs, render::PlanArgs},
+    exit, output,
+    settings::Settings,
+};
 
 /// Measures the track, makes the plan and prints it.
 pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8> {
-    let card = Installed::new(settings.search_path()).card(&settings.model)?;
-    let wishes = settings.wishes(0, &args.shape.chains, shared::job::Settings::default())?;
+    let packs = Installed::new(settings.search_path());
+    let card = packs.card(&settings.model)?;
+    let chosen = chosen(args);
+    let spent = packs.effort(&card, &chosen)?;
+    let wishes = settings.wishes(0, &args.shape.chains, chosen)?;
     let coordinator::Outline { track, plan, continuity, seams } =
         coordinator::outline(&args.audio, &wishes, &card.shape)?;
     let frames = plan.shape.frames;
@@ -24,6 +31,7 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
             "seconds": track.seconds(),
             "fps": settings.fps,
             "model": card.name,
+            "effort": spent,
             "frames": frames,
             "clips": clips(&plan),
             "continuity": continuity.name(),
@@ -43,6 +51,9 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
     );
     say!("model {}, {} frames a second, {}", card.name, settings.fps, output::count(frames, "frame"));
     say!("continuity {}", continuity.name());
+    if let Some(spent) = spent {
+        say!("each clip: {spent}");
+    }
     say!(
         "{} in {} of {}, {}, {} in {}, then the film",
         output::count(clips(&plan), "clip"),
@@ -58,6 +69,13 @@ pub(crate) fn run(args: &PlanArgs, settings: &Settings, json: bool) -> Result<u8
         say!("  {:<18} {}", node.id, run.unwrap_or_default());
     }
     Ok(exit::DONE)
+}
+
+/// What decides how much is computed.
+fn chosen(args: &PlanArgs) -> shared::job::Settings {
+    let EffortArgs { quality, solver, guidance_band, reuse } = args.effort;
+    let (steps, guidance) = (args.steps, args.guidance);
+    shared::job::Settings { steps, guidance, quality, solver, guidance_band, reuse, ..shared::job::Settings::default() }
 }
 
 /// The chains with the seams between them; a film of one chain has nothing to tell.

@@ -100,6 +100,17 @@ pub(crate) fn transfer_bar(what: &'static str, bytes: u64, quiet: bool) -> Progr
     bar
 }
 
+/// A bar for rows of measurements, whose number nobody knows beforehand; none where no terminal is watching or `quiet` is wanted.
+pub(crate) fn rows_bar(quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {pos} measured, {elapsed}: {wide_msg}");
+    let bar = ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+    bar.enable_steady_tick(Duration::from_millis(200));
+    bar
+}
+
 /// A bar for the films of a batch; none where no terminal is watching or `quiet` is wanted.
 pub(crate) fn films_bar(films: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {

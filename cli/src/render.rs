@@ -5,6 +5,7 @@ use std::time::Instant;
 use coordinator::Draft;
 use shared::{
     Error, JobState, Result,
+    effort::Spent,
     ports::{Job, Model},
 };
 use tokio_util::sync::CancellationToken;
@@ -29,6 +30,7 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
     let delivery = Delivery::check(&args.output, args.overwrite, &inputs(args))?;
     let model = diffusion::open(&settings.model, &settings.search_path())?;
     let draft = draft(args, settings, model.as_ref())?;
+    let spent = model.effort(&draft.order.settings)?;
     if !json {
         // In a JSON document the remarks are part of it.
         for remark in &draft.remarks {
@@ -58,7 +60,7 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
         Ok::<_, Error>(Made::Film(Box::new(Film { kept, resumed: shown.bar.resumed(), warnings, ..film })))
     })?;
     match made {
-        Made::Film(film) => tell(&film, &draft, started.elapsed().as_secs_f64(), json),
+        Made::Film(film) => tell(&film, &draft, spent, started.elapsed().as_secs_f64(), json),
         Made::Excerpts(files, kept) => previewed::tell(&files, &draft, &kept, json),
     }
     Ok(exit::DONE)
@@ -106,6 +108,10 @@ fn draft(args: &RenderArgs, settings: &Settings, model: &dyn Model) -> Result<Dr
         lip_weight: args.lip_weight,
         gates: args.gates.map(Into::into),
         compute: args.compute.map(Into::into),
+        quality: args.effort.quality,
+        solver: args.effort.solver,
+        guidance_band: args.effort.guidance_band,
+        reuse: args.effort.reuse,
     };
     let wishes = settings.wishes(args.seed, &args.shape.chains, chosen)?;
     coordinator::draft(&args.portrait, &args.audio, &wishes, model)
@@ -151,14 +157,14 @@ pub(crate) async fn deliver(house: &House, job: &Job, delivery: &Delivery) -> Re
     Ok(Film { path, info, kept: None, resumed: 0, warnings: 0 })
 }
 
-fn tell(film: &Film, draft: &Draft, seconds: f64, json: bool) {
+fn tell(film: &Film, draft: &Draft, spent: Option<Spent>, seconds: f64, json: bool) {
     let order = &draft.order;
     let info = &film.info;
     let frames = order.shape.frames;
     if json {
         let document = serde_json::json!({
             "ok": true, "film": film.path.to_string_lossy(), "job": draft.id, "seconds": order.fps.seconds(frames), "frames": frames,
-            "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model,
+            "fps": order.fps, "width": info.width, "height": info.height, "seed": order.seed, "model": order.model, "effort": spent,
             "chains": draft.seams.len() + 1,
             "took_seconds": seconds, "resumed_frames": film.resumed,
             "kept": film.kept.as_ref().map(|kept| kept.to_string_lossy()), "face": order.settings.face,

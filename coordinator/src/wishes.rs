@@ -2,6 +2,7 @@
 
 use shared::{
     Error, Fps, Result,
+    effort::MOST_REUSE,
     job::Settings,
     seams::{Continuity, Cutting},
     shots::ShotList,
@@ -63,6 +64,10 @@ impl Wishes {
                 STEPS.start(),
                 STEPS.end()
             )));
+        }
+        if let Some(reuse) = self.settings.reuse.filter(|reuse| !(1..=MOST_REUSE).contains(reuse)) {
+            return Err(Error::order(format!("the whole network cannot be computed every {reuse} steps"))
+                .mend(format!("give --reuse a number from 1 to {MOST_REUSE}")));
         }
         if let Some(ratio) = face_expand.filter(|ratio| !FACE_EXPAND.contains(ratio)) {
             return Err(Error::order(format!("the face region cannot be {ratio} times the face box")).mend(format!(
@@ -139,6 +144,8 @@ mod tests {
             (Settings { size: Some(257), ..Settings::default() }, "--size"),
             (Settings { steps: Some(0), ..Settings::default() }, "--steps"),
             (Settings { steps: Some(1001), ..Settings::default() }, "--steps"),
+            (Settings { reuse: Some(0), ..Settings::default() }, "--reuse"),
+            (Settings { reuse: Some(MOST_REUSE + 1), ..Settings::default() }, "--reuse"),
             (Settings { guidance: Some(f32::NAN), ..Settings::default() }, "guidance"),
             (Settings { head_speed: Some(f32::INFINITY), ..Settings::default() }, "head speed"),
         ];

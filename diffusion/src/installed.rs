@@ -4,6 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use shared::{
     Error, Picture, Result,
+    effort::Spent,
     face::FaceSearch,
     job::Settings,
     ports::model::{Model, PackCard, Packs},
@@ -61,6 +62,19 @@ impl Packs for Installed {
         }
     }
 
+    fn effort(&self, pack: &PackCard, settings: &Settings) -> Result<Option<Spent>> {
+        match find(&pack.name, &self.search)? {
+            Found::TestPattern => TestPattern::new().effort(settings),
+            Found::Pack(AnyPack::Emo(found)) => {
+                emo::sampling(&found.manifest, settings).map(|sampling| Some(sampling.spent()))
+            }
+            Found::Pack(AnyPack::Hallo(found)) => {
+                let manner = hallo::manner(&found.about.name, &found.config, settings)?;
+                Ok(Some(manner.sampling.spent()))
+            }
+        }
+    }
+
     fn find_faces(&self, pack: &PackCard, picture: &Picture) -> Result<FaceSearch> {
         match find(&pack.name, &self.search)? {
             Found::TestPattern => TestPattern::new().find_faces(picture),
@@ -92,7 +106,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use shared::error::Cause;
+    use shared::{effort::Level, error::Cause};
 
     /// A pack of each family: `demo` is EMO's, `hallo-tiny` is Hallo's in the published layout.
     const NAMES: [&str; 3] = ["test-pattern", "demo", "hallo-tiny"];
@@ -124,6 +138,12 @@ mod tests {
             for settings in [steps(None), steps(Some(1)), steps(Some(1_000_000)), pose(0.5), pose(-1.0)] {
                 let (cheap, loaded) = (packs.check(&card, &settings), model.check(&settings));
                 assert_eq!(cheap.map_err(|e| e.to_string()), loaded.map_err(|e| e.to_string()), "{name} {settings:?}");
+            }
+            for quality in Level::ALL.into_iter().map(Some).chain([None]) {
+                let settings = Settings { quality, ..Settings::default() };
+                let spent = packs.effort(&card, &settings).unwrap();
+                assert_eq!(spent, model.effort(&settings).unwrap(), "{name} {quality:?}");
+                assert_eq!(spent.is_none(), name == "test-pattern");
             }
         }
     }

@@ -3,6 +3,7 @@
 //! [`open`] turns the name of a pack into a [`Model`](shared::ports::model::Model); everything above this room
 //! works with that trait and never sees candle.
 
+pub mod bench;
 mod device;
 mod emo;
 pub mod face;
@@ -31,7 +32,7 @@ mod wav2vec;
 
 pub use device::device_name;
 pub use find::open;
-pub use hallo::{FlopPart, FlopReport, VerifyOptions, VerifyReport, VerifyRow};
+pub use hallo::{FlopPart, FlopReport, LevelCost, StepKinds, VerifyOptions, VerifyReport, VerifyRow};
 pub use import::{ImportProgress, import};
 pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};
 pub use installed::Installed;

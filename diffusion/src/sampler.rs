@@ -1,13 +1,23 @@
 //! Guided denoising of one clip.
 
+mod dpm;
+mod point;
+#[cfg(test)]
+mod tests;
+mod unipc;
+
 use candle_core::{Device, Tensor};
-use shared::{Error, Result, ports::model::Control};
+use shared::{
+    Error, Result,
+    effort::{Effort, Evaluations, Solver, Spent, Step},
+    ports::model::Control,
+};
 
 use crate::{
     known::{ClipNoise, KnownFrames},
-    net::unet::{Conditions, Denoiser},
+    net::unet::{Conditions, Deep, Denoiser},
     pack::manifest::{Prediction, Sampler},
-    schedule::{Noise, ddim_step, signal_shares, to_velocity, trailing_steps},
+    schedule::{Noise, ddim_step, roots, signal_shares, to_velocity, trailing_steps},
 };
 
 /// What the denoising of a clip starts from.
@@ -36,97 +46,170 @@ impl<'a> Start<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Sampling {
     shares: Vec<f64>,
-    steps: Vec<usize>,
-    guidance: f32,
+    course: Vec<Step>,
+    effort: Effort,
     prediction: Prediction,
     relative_scale: f32,
 }
 
+/// Whether a clip goes on; asked before each evaluation of the network.
+type Ask<'a> = &'a mut dyn FnMut(u32) -> Control;
+
 impl Sampling {
     /// The pack's schedule with `steps` steps and a scale of `guidance` on audio.
+    #[cfg(test)]
     pub(crate) fn new(sampler: &Sampler, steps: usize, guidance: f32) -> Self {
-        let relative_scale = sampler.relative_scale;
-        Self { prediction: sampler.prediction, relative_scale, ..Self::of_velocity(sampler.into(), steps, guidance) }
+        Self::of(sampler, Effort::plain(steps as u32, guidance))
+    }
+
+    /// The pack's schedule with what is in effect.
+    pub(crate) fn of(sampler: &Sampler, effort: Effort) -> Self {
+        let (prediction, relative_scale) = (sampler.prediction, sampler.relative_scale);
+        Self { prediction, relative_scale, ..Self::of_velocity_with(sampler.into(), effort) }
     }
 
     /// A schedule for a network that predicts velocities.
     pub(crate) fn of_velocity(noise: Noise, steps: usize, guidance: f32) -> Self {
+        Self::of_velocity_with(noise, Effort::plain(steps as u32, guidance))
+    }
+
+    /// A schedule for a network that predicts velocities, with what is in effect.
+    pub(crate) fn of_velocity_with(noise: Noise, effort: Effort) -> Self {
+        let steps = trailing_steps(noise.train_steps, effort.steps as usize);
         Self {
-            steps: trailing_steps(noise.train_steps, steps),
+            course: effort.course(&steps, noise.train_steps),
             shares: signal_shares(noise),
-            guidance,
+            effort,
             prediction: Prediction::VPrediction,
             relative_scale: 0.0,
         }
     }
 
-    /// Denoises the latents of a clip; `predict` gives the network's guided output for latents at a diffusion
-    /// step, and `step` is asked before each call of it.
+    /// What a clip takes.
+    pub(crate) fn spent(&self) -> Spent {
+        Spent { effort: self.effort, evaluations: Evaluations::of(&self.course) }
+    }
+
+    /// Whether some steps reuse what the deep layers made at an earlier one.
+    pub(crate) fn reuses(&self) -> bool {
+        self.course.iter().any(|step| !step.whole)
+    }
+
+    /// The same with the whole network in every step.
+    pub(crate) fn whole(&self) -> Self {
+        let course = self.course.iter().map(|step| Step { whole: true, ..*step }).collect();
+        Self { course, effort: Effort { reuse: 1, ..self.effort }, ..self.clone() }
+    }
+
+    /// Denoises the latents of a clip; `predict` gives the network's guided output for latents at a step, and `step` is asked before each
+    /// call of it.
     ///
-    /// A step that starts from noise alone is never taken back: nothing would be left of it.
+    /// Frames of which something is known are put back between two steps, which no solver may look beyond: they are denoised by DDIM with
+    /// the whole network.
     ///
     /// # Errors
     /// When stopped, or when `predict` fails.
     pub(crate) fn run<'a>(
         &self,
         start: impl Into<Start<'a>>,
-        step: &mut dyn FnMut(u32) -> Control,
-        mut predict: impl FnMut(&[f32], usize) -> candle_core::Result<Vec<f32>>,
+        step: Ask<'_>,
+        mut predict: impl FnMut(&[f32], Step) -> candle_core::Result<Vec<f32>>,
     ) -> Result<Vec<f32>> {
-        let (steps, mut x, known) = self.begin(start.into());
         let mut calls = 0;
-        for (index, t) in steps.iter().enumerate() {
-            let (share, next) = (self.shares[*t], steps.get(index + 1).map_or(1.0, |t| self.shares[*t]));
-            let again = known.filter(|_| share > 0.0).map_or(0, KnownFrames::jumps);
-            for time in 0..=again {
-                if let Some(known) = known {
-                    if time > 0 {
-                        known.jump_back(&mut x, next, share, calls);
-                    }
-                    known.hold(&mut x, share);
+        let mut asked = |x: &[f32], at: Step| {
+            if step(calls) == Control::Stop {
+                return Err(Error::stopped());
+            }
+            calls += 1;
+            predict(x, at).map_err(failed)
+        };
+        match start.into() {
+            Start::Known(known) => self.around(known, asked),
+            Start::Noise(noise) => {
+                let mut shares: Vec<f64> = self.course.iter().map(|step| self.shares[step.t]).collect();
+                shares.push(1.0);
+                let clean = |x: &[f32], i: usize| {
+                    let mut output = asked(x, self.course[i])?;
+                    self.to_clean(&mut output, x, shares[i]);
+                    Ok(output)
+                };
+                match self.effort.solver {
+                    Solver::Dpm => dpm::dpm(noise, &shares, clean),
+                    Solver::Unipc => unipc::unipc(noise, &shares, clean),
+                    Solver::Ddim => self.ddim(noise, &shares, |x, i| asked(x, self.course[i])),
                 }
-                if step(calls) == Control::Stop {
-                    return Err(Error::stopped());
-                }
-                let mut v = predict(&x, *t).map_err(failed)?;
-                to_velocity(&mut v, &x, share, self.prediction);
-                ddim_step(&mut x, &v, share, next);
-                calls += 1;
             }
         }
-        if let Some(known) = known {
-            known.settle(&mut x);
+    }
+
+    /// DDIM with eta 0, on the network's own output.
+    fn ddim(
+        &self,
+        mut x: Vec<f32>,
+        shares: &[f64],
+        mut predict: impl FnMut(&[f32], usize) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        for (i, pair) in shares.windows(2).enumerate() {
+            let mut v = predict(&x, i)?;
+            to_velocity(&mut v, &x, pair[0], self.prediction);
+            ddim_step(&mut x, &v, pair[0], pair[1]);
         }
         Ok(x)
     }
 
-    /// The diffusion steps of a clip, what the first one denoises, and what is held meanwhile.
-    fn begin<'a>(&self, start: Start<'a>) -> (Vec<usize>, Vec<f32>, Option<&'a KnownFrames>) {
-        match start {
-            Start::Noise(noise) => (self.steps.clone(), noise, None),
-            Start::Known(known) => {
-                let steps = known.steps(self.shares.len());
-                let share = steps.first().map_or(1.0, |t| self.shares[*t]);
-                (steps, known.begin(share), Some(known))
+    /// DDIM around what is known. A step that starts from noise alone is never taken back: nothing would be left of it.
+    fn around(
+        &self,
+        known: &KnownFrames,
+        mut predict: impl FnMut(&[f32], Step) -> Result<Vec<f32>>,
+    ) -> Result<Vec<f32>> {
+        let steps = known.steps(self.shares.len());
+        let course = Effort { reuse: 1, ..self.effort }.course(&steps, self.shares.len());
+        let mut x = known.begin(steps.first().map_or(1.0, |t| self.shares[*t]));
+        let mut rounds = 0;
+        for (index, at) in course.iter().enumerate() {
+            let (share, next) = (self.shares[at.t], course.get(index + 1).map_or(1.0, |next| self.shares[next.t]));
+            let again = if share > 0.0 { known.jumps() } else { 0 };
+            for time in 0..=again {
+                if time > 0 {
+                    known.jump_back(&mut x, next, share, rounds);
+                }
+                known.hold(&mut x, share);
+                let mut v = predict(&x, *at)?;
+                to_velocity(&mut v, &x, share, self.prediction);
+                ddim_step(&mut x, &v, share, next);
+                rounds += 1;
+            }
+        }
+        known.settle(&mut x);
+        Ok(x)
+    }
+
+    /// Turns the network's `output` for latents `x` at signal share `a` into the clean latent that it stands for.
+    fn to_clean(&self, output: &mut [f32], x: &[f32], a: f64) {
+        if self.prediction == Prediction::VPrediction {
+            let (signal, noise) = roots(a);
+            for (v, x) in output.iter_mut().zip(x) {
+                *v = signal * x - noise * *v;
             }
         }
     }
 
     /// Whether the blind side of guidance counts: at a scale of exactly 1 it has no weight and is not computed.
     pub(crate) fn is_guided(&self) -> bool {
-        (self.guidance - 1.0).abs() > f32::EPSILON
+        self.effort.is_guided()
     }
 
     /// Guides `heard`, the output for what is to be drawn, away from `blind`: `blind + guidance (heard - blind)`.
     pub(crate) fn guide(&self, heard: &mut [f32], blind: &[f32]) {
         for (v, blind) in heard.iter_mut().zip(blind) {
-            *v = blind + self.guidance * (*v - blind);
+            *v = blind + self.effort.guidance * (*v - blind);
         }
     }
 
-    /// The diffusion steps, the first one first.
-    pub(crate) fn steps(&self) -> &[usize] {
-        &self.steps
+    /// The steps, the first one first.
+    pub(crate) fn course(&self) -> &[Step] {
+        &self.course
     }
 
     /// The signal share of each diffusion step of the training.
@@ -144,9 +227,10 @@ impl Sampling {
         start: impl Into<Start<'a>>,
         shape: [usize; 4],
         given: &Conditions,
-        step: &mut dyn FnMut(u32) -> Control,
+        step: Ask<'_>,
     ) -> Result<Vec<f32>> {
-        self.run(start, step, |x, t| self.predict(denoiser, x, shape, t, given))
+        let mut deep = Deep::default();
+        self.run(start, step, |x, at| self.predict(denoiser, x, shape, at, given, &mut deep))
     }
 
     /// Takes the portrait's latent `[s, s, c]` off every frame, if the network draws changes only: what [`Self::onto_portrait`] undoes.
@@ -167,20 +251,21 @@ impl Sampling {
         }
     }
 
-    /// The network's output o at diffusion step `t`, guided: `o_blind + guidance (o_audio - o_blind)`.
+    /// The network's output o at a step, guided where guidance holds: `o_blind + guidance (o_audio - o_blind)`. What its deep layers made is
+    /// kept in `deep`, or taken from there.
     pub(crate) fn predict(
         &self,
         denoiser: &Denoiser,
         x: &[f32],
         shape: [usize; 4],
-        t: usize,
+        at: Step,
         given: &Conditions,
+        deep: &mut Deep,
     ) -> candle_core::Result<Vec<f32>> {
         let [f, height, width, c] = shape;
         let noisy = Tensor::from_slice(x, (f, height, width, c), &Device::Cpu)?;
-        let guided = self.is_guided();
-        let mut v = denoiser.forward(&noisy, t, given, guided)?.flatten_all()?.to_vec1::<f32>()?;
-        if guided {
+        let mut v = denoiser.step(&noisy, at, given, deep)?.flatten_all()?.to_vec1::<f32>()?;
+        if at.guided {
             let blind = v.split_off(x.len());
             self.guide(&mut v, &blind);
         }

@@ -2,7 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{Cuts, Error, FaceBox, Fps, Name, Plan, Result, Shape, digest::Digest, face::KeyPoints, plan::Retake};
+use crate::{
+    Cuts, Error, FaceBox, Fps, Name, Plan, Result, Shape,
+    digest::Digest,
+    effort::{Band, Level, Solver},
+    face::KeyPoints,
+    plan::Retake,
+};
 
 /// The id of a job: 32 hexadecimal digits of a digest over what was ordered.
 ///
@@ -107,6 +113,18 @@ pub struct Settings {
     /// How exactly the network's products are computed; `f32` when absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub compute: Option<Compute>,
+    /// A bundle of the settings on what is computed, by its name; those that are given beside it win.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quality: Option<Level>,
+    /// How steps are made from what the network predicts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solver: Option<Solver>,
+    /// The part of the schedule in which guidance holds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guidance_band: Option<Band>,
+    /// Every so many steps the whole network is computed; the others reuse what its deep layers made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<u32>,
 }
 
 /// How exactly the network's products are computed. Part of the order, since it shows in the last digits of what is drawn.
@@ -157,12 +175,25 @@ impl Settings {
     }
 
     /// Refuses what is set but means nothing to the model called `model`, which would otherwise be passed over unseen.
-    /// Every model honours steps, guidance, face, size, gates and compute; `also` names what it honours besides.
+    /// Every model honours steps, guidance and what else decides how much is computed, face, size, gates and compute; `also` names what it
+    /// honours besides.
     ///
     /// # Errors
     /// [`Cause::Order`](crate::error::Cause::Order) naming the setting.
     pub fn refuse_foreign(&self, model: &str, also: &[&str]) -> Result<()> {
-        const ALWAYS: [&str; 7] = ["steps", "guidance", "face", "key_points", "size", "gates", "compute"];
+        const ALWAYS: [&str; 11] = [
+            "steps",
+            "guidance",
+            "face",
+            "key_points",
+            "size",
+            "gates",
+            "compute",
+            "quality",
+            "solver",
+            "guidance_band",
+            "reuse",
+        ];
         let set = serde_json::to_value(self)
             .map_err(|e| Error::world("the settings of a job cannot be written down").from_source(e))?;
         let foreign = set.as_object().into_iter().flatten().find(|(name, value)| {
@@ -427,8 +458,19 @@ pub(crate) mod tests {
     fn settings_that_came_later_leave_ids_of_before_alone() {
         let text = serde_json::to_string(&order()).unwrap();
         assert!(text.ends_with(r#""face":null,"size":null}}"#), "{text}");
-        let settings = Settings { handoff: Some(MotionHandoff::Latents), ..Settings::default() };
-        assert_ne!(Order { settings, ..order() }.job_id(), order().job_id());
+        let (handoff, solver) = (Some(MotionHandoff::Latents), Some(Solver::Dpm));
+        let (quality, guidance_band) = (Some(Level::Draft), "0.1..0.9".parse().ok());
+        for settings in [
+            Settings { handoff, ..Settings::default() },
+            Settings { quality, ..Settings::default() },
+            Settings { solver, ..Settings::default() },
+            Settings { guidance_band, ..Settings::default() },
+            Settings { reuse: Some(2), ..Settings::default() },
+        ] {
+            let other = Order { settings, ..order() };
+            assert_ne!(other.job_id(), order().job_id());
+            assert_eq!(serde_json::from_str::<Order>(&serde_json::to_string(&other).unwrap()).unwrap(), other);
+        }
         assert_eq!(order().job_id().as_str(), "b5958d73821a2c973df45385c2092715");
     }
 

@@ -8,6 +8,7 @@
 pub mod bridge;
 pub mod clock;
 pub mod digest;
+pub mod effort;
 pub mod error;
 pub mod face;
 pub mod frames;

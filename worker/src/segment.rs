@@ -30,7 +30,8 @@ pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
         work.note("goes on after the clips that an earlier attempt kept", |line| line.with("clips", kept));
         work.progress(segment.done(kept)).await?;
     }
-    let (handed, gate) = (handed_over(work).await?, Gate::new(work, model.motion_frames).await?);
+    let (handed, mut gate) = (handed_over(work).await?, Gate::new(work, model.motion_frames).await?);
+    gate.goes_on_after(&clips.measured);
     let mut renderer = None;
     for (place, clip) in segment.clips().enumerate().skip(kept) {
         let motion = clips.latents.last().or(handed.as_ref()).map(|before| segment.motion(before)).transpose()?;

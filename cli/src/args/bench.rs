@@ -6,10 +6,63 @@ use clap::{Args, Subcommand, ValueHint};
 
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+#[command(after_help = "\
+Examples:
+  emofarm bench
+  emofarm bench --only clip,step --model demo --json
+  emofarm bench quality --set heldout
+
+Without a verb: how fast this machine is at everything that a film takes. Each row is the median of some runs, for which it may take --seconds.")]
 pub(crate) struct BenchArgs {
-    /// What is measured.
+    /// What else is measured.
     #[command(subcommand)]
-    pub(crate) what: Bench,
+    pub(crate) what: Option<Bench>,
+    /// How fast everything is.
+    #[command(flatten)]
+    pub(crate) speed: BenchSpeedArgs,
+}
+
+/// Arguments of `bench` without a verb.
+#[derive(Debug, Args)]
+pub(crate) struct BenchSpeedArgs {
+    /// Model pack, by name or directory [setting: model].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    /// Measure only these, joined by commas: operators, step, clip, vae, speech, portrait, stitch, ledger, queue.
+    #[arg(long, value_name = "WHAT", value_delimiter = ',')]
+    pub(crate) only: Vec<Subject>,
+    /// Seconds that a row may take, its first run excluded.
+    #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = row_seconds)]
+    pub(crate) seconds: f64,
+}
+
+/// What is measured without a verb.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
+pub(crate) enum Subject {
+    /// Single operators of the network.
+    Operators,
+    /// One denoising step of a clip.
+    Step,
+    /// A clip.
+    Clip,
+    /// Encoding and decoding of pictures by the autoencoder.
+    Vae,
+    /// Features of speech.
+    Speech,
+    /// Finding the face and preparing the portrait.
+    Portrait,
+    /// Encoding of a part and joining of a film.
+    Stitch,
+    /// Submitting, releasing, taking and completing in an embedded ledger.
+    Ledger,
+    /// Rings through an embedded queue.
+    Queue,
+}
+
+fn row_seconds(text: &str) -> Result<f64, String> {
+    let seconds = text.parse::<f64>().ok().filter(|seconds| (0.01..=600.0).contains(seconds));
+    seconds.ok_or_else(|| "give seconds from 0.01 to 600".into())
 }
 
 /// What is measured.
@@ -76,6 +129,12 @@ fn speeds(text: &str) -> Result<Speeds, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_take_seconds_within_limits() {
+        assert!(row_seconds("0.01").is_ok() && row_seconds("600").is_ok());
+        assert!(["0", "601", "nan", "-1", "x"].iter().all(|text| row_seconds(text).is_err()));
+    }
 
     #[test]
     fn speeds_are_numbers_within_limits() {

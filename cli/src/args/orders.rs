@@ -7,6 +7,7 @@ use shared::{FaceBox, Fps, Name, Priority, plan::Preview, span::Span};
 
 use super::{
     chains::ChainArgs,
+    effort::EffortArgs,
     numbers::{face_expand, film_size, parse, scale},
     render::{Compute, Gates, Handoff, Reading},
 };
@@ -82,6 +83,9 @@ pub(crate) struct LookArgs {
     /// Guidance scale on audio; 1 switches guidance off [default: the model's].
     #[arg(long, value_parser = scale)]
     pub(crate) guidance: Option<f32>,
+    /// How much is computed for a clip.
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
     /// Head rotation in degrees per frame [default: the model's].
     #[arg(long, value_name = "DEGREES", value_parser = scale)]
     pub(crate) head_speed: Option<f32>,
@@ -167,8 +171,9 @@ Examples:
   emofarm batch dailies.jsonl --jobs 20 --report dailies.json --label show=orbit
 
 Every row names portrait, audio and output; further columns are those of `submit`: model, fps, seed, segment_clips, steps,
-guidance, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face, mask_face, mask_lip, face_expand, size,
-gates, compute, continuity, chain_seconds, join, shots, priority, pool, gpu_memory, most_at_once, external_id, preview, approve, keep_latents,
+guidance, quality, solver, guidance_band, reuse, head_speed, reference, handoff, pose_weight, face_weight, lip_weight, face,
+mask_face, mask_lip, face_expand, size, gates, compute, continuity, chain_seconds, join, shots, priority, pool, gpu_memory,
+most_at_once, external_id, preview, approve, keep_latents,
 keep_film, consent, consent_reference, and label.KEY. Paths are relative to the file. All rows are checked before the first is
 submitted.
 

@@ -7,6 +7,7 @@ use shared::{FaceBox, Fps, plan::Preview};
 
 use super::{
     chains::ChainArgs,
+    effort::EffortArgs,
     numbers::{face_expand, film_size, parse, scale},
 };
 
@@ -18,6 +19,7 @@ Examples:
   emofarm render portrait.jpg talk.mp3 -o film.mp4 --fps 29.97 --seed 7 --size 512
   emofarm render face.png long.flac -o film.mp4 --face 120,80,300,360 --head-speed 0.3
   emofarm render face.png long.flac -o film.mp4 --preview first,middle,last
+  emofarm render face.png long.flac -o film.mp4 --quality draft
 
 An interrupted render continues when the same command is given again: finished segments are kept.
 The demo model knows drawn faces only; for photographs a published model pack is needed (docs/models.md).")]
@@ -55,6 +57,9 @@ pub(crate) struct RenderArgs {
     /// Guidance scale on audio; 1 switches guidance off [default: the model's].
     #[arg(long, value_parser = scale)]
     pub(crate) guidance: Option<f32>,
+    /// How much is computed for a clip.
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
     /// Head rotation in degrees per frame [default: the model's].
     #[arg(long, value_name = "DEGREES", value_parser = scale)]
     pub(crate) head_speed: Option<f32>,
@@ -100,12 +105,21 @@ pub(crate) struct RenderArgs {
 /// Arguments of `plan`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  emofarm plan speech.wav --fps 29.97 --json\n  emofarm plan hour.flac --continuity anchored --shots reel.edl"
+    after_help = "Examples:\n  emofarm plan speech.wav --fps 29.97 --json\n  emofarm plan hour.flac --continuity anchored --shots reel.edl\n  emofarm plan speech.wav --quality draft"
 )]
 pub(crate) struct PlanArgs {
     /// The speech track: any audio or video file.
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) audio: PathBuf,
+    /// Denoising steps [default: the model's].
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) steps: Option<u32>,
+    /// Guidance scale on audio; 1 switches guidance off [default: the model's].
+    #[arg(long, value_parser = scale)]
+    pub(crate) guidance: Option<f32>,
+    /// How much is computed for a clip.
+    #[command(flatten)]
+    pub(crate) effort: EffortArgs,
     /// Settings shared with `render`.
     #[command(flatten)]
     pub(crate) shape: ShapeArgs,

@@ -3,11 +3,12 @@
 use std::{path::PathBuf, str::FromStr};
 
 use clap::ValueEnum;
-use shared::{Error, Result};
+use shared::{Error, Result, effort::MOST_REUSE};
 
 use super::table::Cells;
 use crate::args::{
     chains::ChainArgs,
+    effort::EffortArgs,
     numbers::{face_expand, film_size, scale},
     orders::{CONSENTS, LookArgs, TermsArgs},
 };
@@ -44,6 +45,12 @@ impl Fields {
             face_expand: self.read("face_expand", face_expand)?,
             steps: self.within("steps", 1..=1000)?,
             guidance: self.read("guidance", scale)?,
+            effort: EffortArgs {
+                quality: self.parse("quality")?,
+                solver: self.parse("solver")?,
+                guidance_band: self.parse("guidance_band")?,
+                reuse: self.within("reuse", 1..=MOST_REUSE)?,
+            },
             head_speed: self.read("head_speed", scale)?,
             reference: self.read("reference", choice)?,
             handoff: self.read("handoff", choice)?,
@@ -149,7 +156,11 @@ fn choice<T: ValueEnum>(text: &str) -> std::result::Result<T, String> {
 mod tests {
     use super::*;
     use crate::args::render::{Compute, Gates, Handoff, Reading};
-    use shared::{Join, seams::Continuity};
+    use shared::{
+        Join,
+        effort::{Level, Solver},
+        seams::Continuity,
+    };
 
     fn fields(cells: &[(&str, &str)]) -> Fields {
         Fields::new(cells.iter().map(|(name, cell)| ((*name).to_owned(), (*cell).to_owned())).collect())
@@ -170,6 +181,10 @@ mod tests {
             ("lip_weight", "0"),
             ("gates", "off"),
             ("compute", "exact"),
+            ("quality", "draft"),
+            ("solver", "dpm"),
+            ("guidance_band", "0.1..0.9"),
+            ("reuse", "2"),
             ("continuity", "anchored"),
             ("chain_seconds", "20"),
             ("join", "blend"),
@@ -183,6 +198,8 @@ mod tests {
         row.end().unwrap();
         assert_eq!((look.fps.unwrap().to_string().as_str(), look.seed, look.size), ("30000/1001", Some(7), Some(512)));
         assert_eq!((look.gates, look.compute), (Some(Gates::Off), Some(Compute::Exact)));
+        assert_eq!((look.effort.quality, look.effort.solver), (Some(Level::Draft), Some(Solver::Dpm)));
+        assert_eq!((look.effort.guidance_band, look.effort.reuse), ("0.1..0.9".parse().ok(), Some(2)));
         assert_eq!((look.reference, look.handoff), (Some(Reading::Corrected), Some(Handoff::Latents)));
         assert_eq!([look.pose_weight, look.face_weight, look.lip_weight], [Some(0.5), Some(2.0), Some(0.0)]);
         assert_eq!((look.chains.continuity, look.chains.chain_seconds), (Some(Continuity::Anchored), Some(20)));
@@ -204,6 +221,10 @@ mod tests {
             ("continuity", "soft"),
             ("chain_seconds", "0"),
             ("join", "glue"),
+            ("quality", "better"),
+            ("solver", "euler"),
+            ("guidance_band", "0.9..0.1"),
+            ("reuse", "21"),
         ];
         for (name, cell) in wrong {
             let error = fields(&[(name, cell)]).look().unwrap_err();

@@ -1,6 +1,7 @@
-//! `emofarm bench`: what a model pack can do on this machine, in numbers.
+//! `emofarm bench`: what this machine and a model pack can do, in numbers.
 
 mod quality;
+mod speed;
 
 use shared::Result;
 
@@ -12,6 +13,7 @@ use crate::{
 /// Measures what was asked for.
 pub(crate) fn run(args: &BenchArgs, settings: &Settings, json: bool) -> Result<u8> {
     match &args.what {
-        Bench::Quality(args) => quality::run(args, settings, json),
+        None => speed::run(&args.speed, settings, json),
+        Some(Bench::Quality(args)) => quality::run(args, settings, json),
     }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use shared::{
     Error, FaceBox, Fps, Join, Name, Priority, Result,
+    effort::{Band, Level, Solver},
     plan::Preview,
     seams::Continuity,
     span::Span,
@@ -84,6 +85,14 @@ struct Look {
     #[serde(skip_serializing_if = "Option::is_none")]
     guidance: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    quality: Option<Level>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solver: Option<Solver>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guidance_band: Option<Band>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reuse: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     head_speed: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reference: Option<Reading>,
@@ -128,6 +137,10 @@ impl OrderBody {
         let settings = Look {
             steps: look.steps,
             guidance: look.guidance,
+            quality: look.effort.quality,
+            solver: look.effort.solver,
+            guidance_band: look.effort.guidance_band,
+            reuse: look.effort.reuse,
             head_speed: look.head_speed,
             reference: look.reference,
             handoff: look.handoff,
@@ -203,7 +216,7 @@ const KINDS: &str = "give recorded, dubbing_agreement, public_domain or syntheti
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::args::{chains::ChainArgs, orders::CONSENTS};
+    use crate::args::{chains::ChainArgs, effort::EffortArgs, orders::CONSENTS};
 
     #[test]
     fn only_what_was_given_is_sent() {
@@ -230,12 +243,18 @@ mod tests {
             lip_weight: Some(0.0),
             gates: Some(Gates::Off),
             compute: Some(Compute::Bf16),
+            effort: EffortArgs {
+                quality: Some(Level::Draft),
+                solver: Some(Solver::Unipc),
+                guidance_band: "0.1..0.9".parse().ok(),
+                reuse: Some(2),
+            },
             ..LookArgs::default()
         };
         let order = OrderBody::new(&look, &TermsArgs::default(), None).unwrap().json().unwrap();
         let settings = serde_json::json!({
             "reference": "corrected", "handoff": "latents", "pose_weight": 0.5, "face_weight": 2.0, "lip_weight": 0.0,
-            "gates": "off", "compute": "bf16"
+            "gates": "off", "compute": "bf16", "quality": "draft", "solver": "unipc", "guidance_band": "0.1..0.9", "reuse": 2
         });
         assert_eq!(order["settings"], settings);
     }

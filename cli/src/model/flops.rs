@@ -1,6 +1,6 @@
 //! `emofarm model inspect --flops`: what a step and a clip cost.
 
-use diffusion::{FlopPart, FlopReport};
+use diffusion::{FlopPart, FlopReport, LevelCost};
 
 /// Prints the table.
 pub(crate) fn show(name: &str, report: &FlopReport, json: bool) {
@@ -24,6 +24,19 @@ pub(crate) fn show(name: &str, report: &FlopReport, json: bool) {
     section("one denoising step", &report.step);
     section("once a clip", &report.clip);
     section("once a film", &report.film);
+    say!("{:<64} {:>10} {:>10}", "the steps of a clip at each quality level", "TFLOP", "of best");
+    let best = report.levels.last().map_or(0, |cost| cost.steps_of_a_clip);
+    for cost in &report.levels {
+        say!("{}", level(cost, best));
+    }
+}
+
+/// What a level takes, and which share of the best one that is.
+fn level(cost: &LevelCost, best: u64) -> String {
+    let LevelCost { level, spent, steps_of_a_clip: macs } = cost;
+    let name = format!("  {}: {}", level.name(), spent.effort);
+    let share = 100.0 * *macs as f64 / best.max(1) as f64;
+    format!("{name:<64} {:>10.1} {share:>8.1} %", 2.0 * *macs as f64 / 1e12)
 }
 
 fn section(title: &str, parts: &[FlopPart]) {

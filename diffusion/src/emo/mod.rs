@@ -9,6 +9,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
+    effort::Spent,
     face::FaceSearch,
     job::{Compute, Settings},
     ports::model::{self, Bridging, Model, ModelShape, Renderer},
@@ -19,10 +20,7 @@ use crate::{
     forms::Forms,
     listen::Listener,
     net::{Network, audio_encoder::AudioEncoder, face_locator::mask},
-    pack::{
-        Pack,
-        manifest::{Manifest, Sampler},
-    },
+    pack::{Pack, manifest::Manifest},
     sampler::{Sampling, failed},
 };
 use render::{EmoRenderer, Prepared};
@@ -73,21 +71,13 @@ impl EmoModel {
 pub(crate) fn sampling(manifest: &Manifest, settings: &Settings) -> Result<Sampling> {
     settings.refuse_foreign(&manifest.pack.name, &["head_speed"])?;
     let sampler = &manifest.sampler;
-    let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
-    let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
-    if !(1..=sampler.train_steps).contains(&steps) {
-        let most = sampler.train_steps;
-        return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
-    }
-    let guidance = settings.guidance.unwrap_or(sampler.guidance);
-    if !(0.0..=100.0).contains(&guidance) {
-        return wrong(format!("a guidance of {guidance} is out of range"), "give 0 to 100".into());
-    }
+    let effort = sampler.effort().of(&manifest.quality, settings);
+    effort.check(sampler.train_steps)?;
     if settings.head_speed.is_some_and(|speed| !(0.0..=90.0).contains(&speed)) {
-        let mend = "give 0 to 90 degrees a frame; this network learnt 0 to 1.6 or so".into();
-        return wrong(format!("a head speed of {:?} is out of range", settings.head_speed), mend);
+        let mend = "give 0 to 90 degrees a frame; this network learnt 0 to 1.6 or so";
+        return Err(Error::order(format!("a head speed of {:?} is out of range", settings.head_speed)).mend(mend));
     }
-    Ok(Sampling::new(sampler, steps, guidance))
+    Ok(Sampling::of(sampler, effort))
 }
 
 /// The detector that the pack's manifest lists, if it does; this network needs no recogniser.
@@ -131,13 +121,18 @@ impl Model for EmoModel {
     }
 
     fn bridging(&self, settings: &Settings) -> Bridging {
-        let Sampler { bridge, steps, .. } = self.manifest.sampler;
-        bridge.unwrap_or_else(|| Bridging::after(settings.steps.unwrap_or(steps as u32)))
+        let sampler = &self.manifest.sampler;
+        let effort = sampler.effort().of(&self.manifest.quality, settings);
+        sampler.bridge.unwrap_or_else(|| Bridging::after(effort.steps))
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {
         settings.refuse_masks(&self.manifest.pack.name)?;
         self.sampling(settings).map(|_| ())
+    }
+
+    fn effort(&self, settings: &Settings) -> Result<Option<Spent>> {
+        self.sampling(settings).map(|sampling| Some(sampling.spent()))
     }
 
     fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {

@@ -169,10 +169,13 @@ impl EmoRenderer {
             _ => Ok(()),
         }
     }
-}
 
-impl Renderer for EmoRenderer {
-    fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
+    fn draw(
+        &mut self,
+        clip: &ClipInput,
+        sampling: &Sampling,
+        step: &mut dyn FnMut(u32) -> Control,
+    ) -> Result<shared::Tensor> {
         self.check(clip)?;
         let given = self.conditions(clip).map_err(failed)?;
         let [c, height, width] = self.latent_shape();
@@ -183,12 +186,28 @@ impl Renderer for EmoRenderer {
         let off_portrait = |latents: &mut [f32]| self.sampling.off_portrait(latents, &portrait);
         let known = clip.known.as_ref().map(|known| KnownFrames::new(known, noise, off_portrait));
         let start = Start::of(known.as_ref(), &noise);
-        let mut x = self.sampling.denoise(&self.network.denoiser, start, [f, height, width, c], &given, step)?;
+        let mut x = sampling.denoise(&self.network.denoiser, start, [f, height, width, c], &given, step)?;
         self.sampling.onto_portrait(&mut x, &portrait);
         let mut latents = channels_first(&x, height * width, c);
         known::put_back(clip.known.as_ref(), &mut latents);
         let latents = shared::Tensor::new([f, c, height, width], latents)?;
         finite(latents.rounded_to_f16(), clip.frames)
+    }
+}
+
+impl Renderer for EmoRenderer {
+    fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
+        let sampling = self.sampling.clone();
+        self.draw(clip, &sampling, step)
+    }
+
+    fn reuses(&self) -> bool {
+        self.sampling.reuses()
+    }
+
+    fn render_whole(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
+        let whole = self.sampling.whole();
+        self.draw(clip, &whole, step)
     }
 
     fn portrait(&self) -> Result<Option<shared::Tensor>> {

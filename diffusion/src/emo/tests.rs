@@ -5,6 +5,7 @@ use std::path::Path;
 use shared::{
     Bundle, FaceBox, Fps, Frames, Picture, Portrait, Tensor, Verdict,
     digest::sha256,
+    effort::{Level, Solver},
     job::Settings,
     ports::model::{Bridging, ClipInput, Control, Known, Model, Renderer},
     tensor::Precision,
@@ -167,12 +168,71 @@ fn wrong_head_paths_are_refused_by_their_key() {
     assert!(with_paths(|text| text.replace("limit = 20.0\n", "")).is_err(), "a missing key");
 }
 
+#[test]
+fn a_level_draws_as_the_settings_that_it_stands_for() {
+    let model = tiny();
+    let draw = |settings: Settings| renderer(&*model, &settings, 7).render(&clip(0, None), &mut go).unwrap();
+    let best = Settings { quality: Some(Level::Best), ..Settings::default() };
+    assert_eq!(draw(best), draw(Settings::default()));
+    let many = Settings { steps: Some(12), ..Settings::default() };
+    let spent = |settings: &Settings| model.effort(settings).unwrap().unwrap();
+    assert_eq!(spent(&many).evaluations.shallow, 0);
+    for solver in [Solver::Dpm, Solver::Unipc] {
+        let other = draw(Settings { solver: Some(solver), ..many.clone() });
+        assert_ne!(other, draw(many.clone()), "{solver:?}");
+    }
+    // Guidance that holds nowhere is none; one that holds everywhere is what it was.
+    let band = |text: &str| Settings { guidance_band: text.parse().ok(), guidance: Some(2.0), ..many.clone() };
+    assert_eq!(draw(band("0..0.01")), draw(Settings { guidance: Some(1.0), ..many.clone() }));
+    assert_eq!(draw(band("0..1")), draw(Settings { guidance: Some(2.0), ..many.clone() }));
+    assert_ne!(draw(band("0.3..0.8")), draw(band("0..1")));
+    assert!(model.check(&Settings { reuse: Some(0), ..many.clone() }).is_err());
+    assert!(model.check(&Settings { reuse: Some(21), ..many }).is_err());
+}
+
+#[test]
+fn reuse_is_exact_when_it_is_off_and_near_when_it_is_on() {
+    let model = tiny();
+    for guidance in [1.0, 2.0] {
+        let with = |reuse| Settings { steps: Some(12), guidance: Some(guidance), reuse, ..Settings::default() };
+        let draw = |reuse| renderer(&*model, &with(reuse), 7).render(&clip(0, None), &mut go).unwrap();
+        let whole = draw(None);
+        assert_eq!(draw(Some(1)), whole);
+        let far = |reuse| {
+            let drawn = draw(Some(reuse));
+            let pairs = drawn.data().iter().zip(whole.data());
+            let apart: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
+            (apart / whole.data().iter().map(|x| f64::from(*x).powi(2)).sum::<f64>()).sqrt()
+        };
+        let (near, farther) = (far(2), far(6));
+        assert!(near > 0.0 && near < farther && farther < 1.0, "guidance {guidance}: {near} {farther}");
+        let mut worker = renderer(&*model, &with(Some(2)), 7);
+        assert!(worker.reuses() && !renderer(&*model, &with(None), 7).reuses());
+        assert_eq!(worker.render_whole(&clip(0, None), &mut go).unwrap(), whole, "the way back");
+        assert_ne!(worker.render(&clip(0, None), &mut go).unwrap(), whole, "and the setting stays");
+    }
+}
+
+#[test]
+fn bridges_are_drawn_alike_whatever_the_solver_and_the_reuse() {
+    let model = tiny();
+    let left = renderer(&*model, &Settings::default(), 7).render(&clip(6, None), &mut go).unwrap();
+    let bridging = Bridging { steps: 4, strength: 0.7, jumps: 1 };
+    let known = Known { latents: left.clone(), pinned: vec![true, true, false, false, true, true], bridging };
+    let input = ClipInput { known: Some(known), ..clip(6, Some(left.slice(4, 6).unwrap())) };
+    let draw = |settings: Settings| renderer(&*model, &settings, 7).render(&input, &mut go).unwrap();
+    let plain = draw(Settings::default());
+    for solver in Solver::ALL {
+        assert_eq!(draw(Settings { solver: Some(solver), reuse: Some(3), ..Settings::default() }), plain, "{solver:?}");
+    }
+}
+
 fn refuses(model: &dyn Model, input: &ClipInput) -> bool {
     renderer(model, &Settings::default(), 7).render(input, &mut go).is_err()
 }
 
 #[test]
-fn bridges_take_what_suits_the_steps_or_what_the_manifest_says() {
+fn bridges_and_levels_take_what_suits_the_steps_or_what_the_manifest_says() {
     let model = tiny();
     let steps = |steps| model.bridging(&Settings { steps, ..Settings::default() }).steps;
     assert_eq!((steps(Some(1)), steps(Some(40))), (2, 12));
@@ -184,6 +244,14 @@ fn bridges_take_what_suits_the_steps_or_what_the_manifest_says() {
     let open = || open(dir.path().to_str().unwrap(), &[]);
     let bridging = Bridging { steps: 7, strength: 0.4, jumps: 2 };
     assert_eq!(open().unwrap().bridging(&Settings::default()), bridging);
+    let levels = manifest.clone() + "\n[quality.draft]\nsteps = 1\nguidance = 1.0\n";
+    std::fs::write(dir.path().join(MANIFEST), &levels).unwrap();
+    let draft = Settings { quality: Some(Level::Draft), ..Settings::default() };
+    let effort = open().unwrap().effort(&draft).unwrap().unwrap().effort;
+    assert_eq!((effort.steps, effort.guidance), (1, 1.0));
+    std::fs::write(dir.path().join(MANIFEST), levels.replace("steps = 1\n", "steps = 1001\n")).unwrap();
+    let error = open().err().unwrap().to_string();
+    assert!(error.contains("quality.draft") && error.contains("1001"), "{error}");
     std::fs::write(dir.path().join(MANIFEST), manifest.replace("strength = 0.4", "strength = 1.4")).unwrap();
     let error = open().err().unwrap().to_string();
     assert!(error.contains("sampler.bridge") && error.contains("1.4"), "{error}");

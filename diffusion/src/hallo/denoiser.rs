@@ -16,7 +16,7 @@ use super::{
 use crate::{
     kernels::{Geometry, GroupNorm, Product, add_to_each, meter::part, silu},
     net::{
-        blocks::{Blocks, Place, Way},
+        blocks::{Blocks, Layer, Place, Way},
         layers::{conv, group_norm},
         time_embedding::TimeEmbedding,
         transformer::Width,
@@ -125,23 +125,40 @@ impl Denoiser {
         self.attentions().zip(features).map(|(layer, feature)| layer.motion.rows(feature)).collect()
     }
 
-    /// The output for noisy latents `[f, s, s, channels]` at diffusion step `step`, for one side of guidance.
-    pub(crate) fn forward(&self, noisy: &Tensor, step: usize, steady: &Steady, clip: &[ClipLayer]) -> Result<Tensor> {
-        let time = silu(&self.time.forward(step)?)?;
+    /// The output for noisy latents `[f, s, s, channels]` at diffusion step `t`, for one side of guidance.
+    #[cfg(test)]
+    pub(crate) fn forward(&self, noisy: &Tensor, t: usize, steady: &Steady, clip: &[ClipLayer]) -> Result<Tensor> {
+        self.step(noisy, (t, false), (steady, clip), &mut None)
+    }
+
+    /// The output for noisy latents `[f, s, s, channels]` at diffusion step `t`, for one side of guidance. With `reuse`, what an earlier
+    /// step left in `deep` stands for all layers but the last; else the whole network is computed and leaves it there.
+    pub(crate) fn step(
+        &self,
+        noisy: &Tensor,
+        (t, reuse): (usize, bool),
+        (steady, clip): (&Steady, &[ClipLayer]),
+        deep: &mut Option<Tensor>,
+    ) -> Result<Tensor> {
+        let time = silu(&self.time.forward(t)?)?;
         let mut x = part("first and last convolution", || self.conv_in.maps(noisy))?;
         if let Some(map) = &steady.locator {
             x = add_to_each(&x, map)?;
         }
+        let run = |layer: &Layer<Option<Attentions>>, x: &Tensor, given: Option<(&SteadyLayer, &ClipLayer)>| {
+            let x = part("resnets", || layer.resnet.forward(x, Some(&time)))?;
+            match (&layer.rest, given) {
+                (None, _) => Ok(x),
+                (Some(rest), Some((steady, clip))) => rest.forward(&x, steady, clip),
+                (Some(_), None) => candle_core::bail!("a network got conditions for fewer attentions than it has"),
+            }
+        };
         let mut given = steady.layers.iter().zip(clip);
-        let x = part("resampling", || {
-            self.blocks.forward(x, &time, |_, layer, x| {
-                let x = part("resnets", || layer.resnet.forward(x, Some(&time)))?;
-                let Some(rest) = &layer.rest else { return Ok(x) };
-                match given.next() {
-                    Some((steady, clip)) => rest.forward(&x, steady, clip),
-                    None => candle_core::bail!("a network got conditions for fewer attentions than it has"),
-                }
-            })
+        let x = part("resampling", || match deep.as_ref() {
+            Some(deep) if reuse => self.blocks.forward_last(&x, deep, |_, layer, x| run(layer, x, given.next_back())),
+            _ => self.blocks.forward_keeping(x, &time, deep, |_, layer, x| {
+                run(layer, x, if layer.rest.is_some() { given.next() } else { None })
+            }),
         })?;
         part("first and last convolution", || self.conv_out.maps(&self.norm_out.forward_silu(&x)?))
     }

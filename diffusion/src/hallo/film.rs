@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Result, Tensor};
 use shared::{
+    effort::Step,
     job::{MotionHandoff, ReferenceReading},
     ports::model::Control,
 };
@@ -89,6 +90,13 @@ pub(crate) struct ClipConditions {
     blind: Option<Vec<ClipLayer>>,
 }
 
+/// What the deep layers made at an earlier step of a clip, for each side of guidance.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deep {
+    seeing: Option<Tensor>,
+    blind: Option<Tensor>,
+}
+
 impl Film {
     /// Makes everything that no clip changes.
     pub(crate) fn new(network: &Network, config: &HalloConfig, portrait: &Prepared, manner: Manner) -> Result<Self> {
@@ -157,14 +165,29 @@ impl Film {
         &self,
         network: &Network,
         noisy: &Tensor,
-        step: usize,
+        t: usize,
         given: &ClipConditions,
     ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
-        let numbers = |x: Tensor| x.flatten_all()?.to_vec1::<f32>();
-        let run = |steady, clip| numbers(network.denoiser.forward(noisy, step, steady, clip)?);
-        let seeing = run(&self.seeing, &given.seeing)?;
-        let blind = self.blind.as_ref().zip(given.blind.as_ref());
-        let blind = blind.map(|(steady, clip)| run(steady, clip)).transpose()?;
+        self.step(network, noisy, Step { t, guided: self.blind.is_some(), whole: true }, given, &mut Deep::default())
+    }
+
+    /// The outputs of the seeing side and, in a guided step, of the blind one, for noisy latents `[f, s, s, channels]`. What the deep layers
+    /// made is kept in `deep`, or taken from there.
+    pub(crate) fn step(
+        &self,
+        network: &Network,
+        noisy: &Tensor,
+        at: Step,
+        given: &ClipConditions,
+        deep: &mut Deep,
+    ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
+        let run = |steady, clip, deep: &mut Option<Tensor>| {
+            let output = network.denoiser.step(noisy, (at.t, !at.whole), (steady, clip), deep)?;
+            output.flatten_all()?.to_vec1::<f32>()
+        };
+        let seeing = run(&self.seeing, &given.seeing[..], &mut deep.seeing)?;
+        let blind = self.blind.as_ref().zip(given.blind.as_ref()).filter(|_| at.guided);
+        let blind = blind.map(|(steady, clip)| run(steady, &clip[..], &mut deep.blind)).transpose()?;
         Ok((seeing, blind))
     }
 
@@ -179,11 +202,37 @@ impl Film {
         given: &ClipConditions,
         step: &mut dyn FnMut(u32) -> Control,
     ) -> shared::Result<Vec<f32>> {
-        self.manner.sampling.run(start, step, |x, t| {
+        self.clip_with(&self.manner.sampling, network, start, given, step)
+    }
+
+    /// As [`Self::clip`], with the whole network in every step.
+    ///
+    /// # Errors
+    /// As [`Self::clip`].
+    pub(crate) fn clip_whole<'a>(
+        &self,
+        network: &Network,
+        start: impl Into<Start<'a>>,
+        given: &ClipConditions,
+        step: &mut dyn FnMut(u32) -> Control,
+    ) -> shared::Result<Vec<f32>> {
+        self.clip_with(&self.manner.sampling.whole(), network, start, given, step)
+    }
+
+    fn clip_with<'a>(
+        &self,
+        sampling: &Sampling,
+        network: &Network,
+        start: impl Into<Start<'a>>,
+        given: &ClipConditions,
+        step: &mut dyn FnMut(u32) -> Control,
+    ) -> shared::Result<Vec<f32>> {
+        let mut deep = Deep::default();
+        sampling.run(start, step, |x, at| {
             let noisy = Tensor::from_slice(x, self.latent_shape(), &Device::Cpu)?;
-            let (mut seeing, blind) = self.predict(network, &noisy, t, given)?;
+            let (mut seeing, blind) = self.step(network, &noisy, at, given, &mut deep)?;
             if let Some(blind) = blind {
-                self.manner.sampling.guide(&mut seeing, &blind);
+                sampling.guide(&mut seeing, &blind);
             }
             Ok(seeing)
         })

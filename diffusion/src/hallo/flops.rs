@@ -6,11 +6,12 @@ use candle_core::{Device, Tensor};
 use serde::Serialize;
 use shared::{
     Error, Result,
-    job::{MotionHandoff, ReferenceReading},
+    effort::{Level, Spent, Step},
+    job::{MotionHandoff, ReferenceReading, Settings},
 };
 
 use super::{
-    film::{Film, Manner, Prepared},
+    film::{Deep, Film, Manner, Prepared},
     network::Network,
     plain,
     region::Masks,
@@ -34,7 +35,7 @@ pub struct FlopPart {
 }
 
 /// What the network costs in multiply-accumulates, each of which is two floating-point operations.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FlopReport {
     /// Edge of the picture in pixels.
     pub size: usize,
@@ -42,10 +43,48 @@ pub struct FlopReport {
     pub frames: usize,
     /// The parts of one denoising step with guidance.
     pub step: Vec<FlopPart>,
+    /// One step by what it computes of it.
+    pub kinds: StepKinds,
+    /// What a clip's steps come to at each quality level, the cheapest first.
+    pub levels: Vec<LevelCost>,
     /// What comes once a clip besides its steps.
     pub clip: Vec<FlopPart>,
     /// What comes once a film, in the published form with every clip.
     pub film: Vec<FlopPart>,
+}
+
+/// Multiply-accumulates of one side of guidance in a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct StepKinds {
+    /// The side that sees everything, the whole network.
+    pub seeing: u64,
+    /// The blind side, the whole network.
+    pub blind: u64,
+    /// The side that sees everything, with what deep layers made earlier.
+    pub seeing_reused: u64,
+    /// The blind side, with what deep layers made earlier.
+    pub blind_reused: u64,
+}
+
+impl StepKinds {
+    /// What a step costs.
+    fn of(&self, step: &Step) -> u64 {
+        let [seeing, blind] =
+            if step.whole { [self.seeing, self.blind] } else { [self.seeing_reused, self.blind_reused] };
+        seeing + if step.guided { blind } else { 0 }
+    }
+}
+
+/// What the steps of a clip come to.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LevelCost {
+    /// The level.
+    pub level: Level,
+    /// What is in effect.
+    #[serde(flatten)]
+    pub spent: Spent,
+    /// Multiply-accumulates of all steps of a clip.
+    pub steps_of_a_clip: u64,
 }
 
 impl FlopReport {
@@ -107,8 +146,16 @@ impl Walk<'_> {
         let given = given?;
         let (f, height, width, channels) = film.latent_shape();
         let noisy = zeros(&[f, height, width, channels])?;
-        let (step, counts) = measure(|| film.predict(&network, &noisy, 0, &given));
-        step?;
+        let mut deep = Deep::default();
+        let mut at = |guided, whole| {
+            let (step, counts) =
+                measure(|| film.step(&network, &noisy, Step { t: 0, guided, whole }, &given, &mut deep));
+            step.map(|_| counts)
+        };
+        let counts = at(true, true)?;
+        let [both, seeing, reused, seeing_reused] =
+            [sum(&counts), sum(&at(false, true)?), sum(&at(true, false)?), sum(&at(false, false)?)];
+        let kinds = StepKinds { seeing, blind: both - seeing, seeing_reused, blind_reused: reused - seeing_reused };
         let (decoded, decode) = measure(|| network.vae.decode(&noisy));
         decoded?;
         let part = |name: &str, published: u64, ours: u64| FlopPart { name: name.into(), published, ours };
@@ -119,6 +166,8 @@ impl Walk<'_> {
             size: config.picture.size,
             frames,
             step: side_by_side(&published_step, &counts),
+            levels: Level::ALL.map(|level| self.level(level, &kinds)).into(),
+            kinds,
             clip: vec![
                 part(
                     "conditions: reference features, audio tokens, keys and values",
@@ -131,6 +180,13 @@ impl Walk<'_> {
             ],
             film: vec![part("portrait, its reference features, keys and values", 0, sum(&once))],
         })
+    }
+
+    fn level(&self, level: Level, kinds: &StepKinds) -> LevelCost {
+        let (sampler, settings) = (&self.config.sampler, Settings { quality: Some(level), ..Settings::default() });
+        let sampling = Sampling::of_velocity_with(sampler.into(), sampler.effort().of(&self.config.quality, &settings));
+        let steps_of_a_clip = sampling.course().iter().map(|step| kinds.of(step)).sum();
+        LevelCost { level, spent: sampling.spent(), steps_of_a_clip }
     }
 
     /// The published step, and once a clip: `ReferenceNet` and audio projection, Face Locator, encodings.

@@ -25,8 +25,8 @@ mod spatial;
 mod verify;
 
 pub(crate) use flops::flops;
-pub use flops::{FlopPart, FlopReport};
-pub(crate) use model::{HalloModel, card, faces, fits, manner};
+pub use flops::{FlopPart, FlopReport, LevelCost, StepKinds};
+pub(crate) use model::{HalloModel, autoencoder, card, faces, fits, manner};
 pub(crate) use motion::dead;
 pub(crate) use verify::verify;
 pub use verify::{VerifyOptions, VerifyReport, VerifyRow};

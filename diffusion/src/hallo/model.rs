@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
+    effort::Spent,
     face::FaceSearch,
     job::Settings,
     ports::model::{AudioEncoder, Bridging, Model, ModelShape, PackCard, Renderer},
@@ -12,7 +13,7 @@ use shared::{
 
 use super::{
     film::{Manner, Prepared},
-    network::Network,
+    network::{Network, vae_of},
     region::Masks,
     render::HalloRenderer,
 };
@@ -20,6 +21,7 @@ use crate::{
     face::{FaceAnalysis, FaceFiles, MaskLevel, RegionMasks, face_region},
     forms::Forms,
     latents,
+    net::vae::Vae,
     pack::{
         hallo::{Branches, HalloConfig, HalloPack, PackFile, Role},
         weights::Weights,
@@ -95,28 +97,19 @@ pub(crate) fn manner(name: &str, config: &HalloConfig, settings: &Settings) -> R
     settings.refuse_foreign(name, &SETTINGS)?;
     let (sampler, branches) = (&config.sampler, config.branches);
     let wrong = |what: String, mend: String| Err(Error::order(what).mend(mend));
-    let steps = settings.steps.map_or(sampler.steps, |steps| steps as usize);
-    if !(1..=sampler.train_steps).contains(&steps) {
-        let most = sampler.train_steps;
-        return wrong(format!("{steps} denoising steps are out of range"), format!("give 1 to {most} steps"));
-    }
-    let guidance = settings.guidance.unwrap_or(sampler.guidance);
+    let effort = sampler.effort().of(&config.quality, settings);
+    effort.check(sampler.train_steps)?;
     let branches = Branches {
         pose: settings.pose_weight.unwrap_or(branches.pose),
         face: settings.face_weight.unwrap_or(branches.face),
         lip: settings.lip_weight.unwrap_or(branches.lip),
     };
-    let strengths = [
-        ("guidance", guidance),
-        ("pose weight", branches.pose),
-        ("face weight", branches.face),
-        ("lip weight", branches.lip),
-    ];
+    let strengths = [("pose weight", branches.pose), ("face weight", branches.face), ("lip weight", branches.lip)];
     if let Some((name, value)) = strengths.iter().find(|(_, value)| !(0.0..=100.0).contains(value)) {
         return wrong(format!("a {name} of {value} is out of range"), "give 0 to 100".into());
     }
     Ok(Manner {
-        sampling: Sampling::of_velocity(sampler.into(), steps, guidance),
+        sampling: Sampling::of_velocity_with(sampler.into(), effort),
         reading: settings.reference.unwrap_or_default(),
         handoff: settings.handoff.unwrap_or_default(),
         branches,
@@ -138,6 +131,14 @@ pub(crate) fn card(pack: &HalloPack) -> Result<PackCard> {
 pub(crate) fn fits(config: &HalloConfig, net: &Weights, vae: &Weights, speech: &Weights) -> Result<()> {
     Network::load(config, net.outline(), vae.outline())?;
     Wav2Vec::load(speech.outline(), &config.wav2vec).map(drop)
+}
+
+/// The picture autoencoder of `pack` alone.
+///
+/// # Errors
+/// When its file is missing or damaged, or its tensors do not belong to the pack's sizes.
+pub(crate) fn autoencoder(pack: &HalloPack) -> Result<Vae> {
+    Vae::load(&pack.vae()?.root(), &vae_of(&pack.config))
 }
 
 /// What `pack` brings for faces; its network is not read.
@@ -178,11 +179,16 @@ impl Model for HalloModel {
 
     fn bridging(&self, settings: &Settings) -> Bridging {
         let sampler = &self.config.sampler;
-        sampler.bridge.unwrap_or_else(|| Bridging::after(settings.steps.unwrap_or(sampler.steps as u32)))
+        let effort = sampler.effort().of(&self.config.quality, settings);
+        sampler.bridge.unwrap_or_else(|| Bridging::after(effort.steps))
     }
 
     fn check(&self, settings: &Settings) -> Result<()> {
         self.manner(settings).map(drop)
+    }
+
+    fn effort(&self, settings: &Settings) -> Result<Option<Spent>> {
+        self.manner(settings).map(|manner| Some(manner.sampling.spent()))
     }
 
     fn find_faces(&self, picture: &Picture) -> Result<FaceSearch> {

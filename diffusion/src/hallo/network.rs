@@ -78,7 +78,8 @@ pub(crate) fn attends(config: &HalloConfig, place: Place) -> bool {
     place.way == Way::Middle || place.level + 1 < config.unet.channels.len()
 }
 
-fn vae_of(config: &HalloConfig) -> manifest::Vae {
+/// The autoencoder's sizes in the words of the family that has a choice of them.
+pub(super) fn vae_of(config: &HalloConfig) -> manifest::Vae {
     let vae = &config.vae;
     manifest::Vae {
         patch: 1,

@@ -1,5 +1,7 @@
 //! The sizes of the published release, for what can be said of it without having it.
 
+use shared::effort::Levels;
+
 use crate::pack::{
     hallo::{
         AudioProjection, Branches, Clip, Face, HalloConfig, HalloSampler, HalloUnet, HalloVae, Motion, SpeechWindow,
@@ -54,8 +56,12 @@ impl HalloConfig {
                 beta_end: 0.012,
                 steps: 40,
                 guidance: 3.5,
+                solver: None,
+                guidance_band: None,
+                reuse: None,
                 bridge: None,
             },
+            quality: Levels::default(),
         }
     }
 }

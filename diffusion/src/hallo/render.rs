@@ -75,7 +75,7 @@ impl HalloRenderer {
         }
     }
 
-    fn draw(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Vec<f32>> {
+    fn draw(&mut self, clip: &ClipInput, whole: bool, step: &mut dyn FnMut(u32) -> Control) -> Result<Vec<f32>> {
         let noise = ClipNoise::of(clip, self.seed, self.latent_shape(), 0.0, None);
         let known = clip.known.as_ref().map(|known| KnownFrames::new(known, noise, |_| ()));
         let network = Arc::clone(&self.network);
@@ -85,18 +85,36 @@ impl HalloRenderer {
             let features = Tensor::from_slice(clip.features.data(), clip.features.shape(), &Device::Cpu)?;
             film.conditions(&network, &network.audio.forward(&features)?, &film.motion(&network, before.as_ref())?)
         };
-        film.clip(&network, Start::of(known.as_ref(), &noise), &conditions().map_err(failed)?, step)
+        let (start, given) = (Start::of(known.as_ref(), &noise), conditions().map_err(failed)?);
+        if whole { film.clip_whole(&network, start, &given, step) } else { film.clip(&network, start, &given, step) }
+    }
+
+    fn finish(
+        &mut self,
+        clip: &ClipInput,
+        whole: bool,
+        step: &mut dyn FnMut(u32) -> Control,
+    ) -> Result<shared::Tensor> {
+        self.check(clip)?;
+        let [c, height, width] = self.latent_shape();
+        let mut latents = channels_first(&self.draw(clip, whole, step)?, height * width, c);
+        known::put_back(clip.known.as_ref(), &mut latents);
+        let latents = shared::Tensor::new([self.config.clip.frames, c, height, width], latents)?;
+        finite(latents.rounded_to_f16(), clip.frames)
     }
 }
 
 impl Renderer for HalloRenderer {
     fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
-        self.check(clip)?;
-        let [c, height, width] = self.latent_shape();
-        let mut latents = channels_first(&self.draw(clip, step)?, height * width, c);
-        known::put_back(clip.known.as_ref(), &mut latents);
-        let latents = shared::Tensor::new([self.config.clip.frames, c, height, width], latents)?;
-        finite(latents.rounded_to_f16(), clip.frames)
+        self.finish(clip, false, step)
+    }
+
+    fn reuses(&self) -> bool {
+        self.manner.sampling.reuses()
+    }
+
+    fn render_whole(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<shared::Tensor> {
+        self.finish(clip, true, step)
     }
 
     fn portrait(&self) -> Result<Option<shared::Tensor>> {

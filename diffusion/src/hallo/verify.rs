@@ -173,7 +173,7 @@ impl Walk<'_> {
         let sampling = Sampling::of_velocity(sampler.into(), sampler.steps, sampler.guidance);
         let shares: Vec<f32> = sampling.shares().iter().map(|share| *share as f32).collect();
         table.compare("alphas_cumprod", &shares);
-        table.compare("timesteps", &sampling.steps().iter().map(|step| *step as f32).collect::<Vec<_>>());
+        table.compare("timesteps", &sampling.course().iter().map(|step| step.t as f32).collect::<Vec<_>>());
         let manner = Manner {
             sampling,
             reading: self.reference,
@@ -246,12 +246,12 @@ impl Walk<'_> {
             let given = film.conditions(self.network, &audio, &motion)?;
             let noise = noise.permute((1, 2, 3, 0))?.contiguous()?.flatten_all()?.to_vec1::<f32>()?;
             let mut step = 0;
-            let latents = film.sampling().run(noise, &mut |_| Control::Continue, |x, t| {
+            let latents = film.sampling().run(noise, &mut |_| Control::Continue, |x, at| {
                 if step > 0 {
                     table.compare(&format!("clip{clip}.step{}.latents", step - 1), &frames_inside(x, film)?);
                 }
                 let noisy = Tensor::from_slice(x, film.latent_shape(), &Device::Cpu)?;
-                let (mut seeing, blind) = film.predict(self.network, &noisy, t, &given)?;
+                let (mut seeing, blind) = film.predict(self.network, &noisy, at.t, &given)?;
                 let mut both =
                     blind.as_deref().map(|blind| frames_inside(blind, film)).transpose()?.unwrap_or_default();
                 both.extend(frames_inside(&seeing, film)?);

@@ -46,9 +46,9 @@ fn run(known: &Known, velocity: impl Fn(&[f32], usize) -> Vec<f32>) -> (Vec<f32>
             steps.push(step);
             Control::Continue
         },
-        |x, t| {
-            asked.push((x.to_vec(), t));
-            Ok(velocity(x, t))
+        |x, at| {
+            asked.push((x.to_vec(), at.t));
+            Ok(velocity(x, at.t))
         },
     );
     assert_eq!(steps, (0..asked.len() as u32).collect::<Vec<_>>());

@@ -138,6 +138,18 @@ impl<L> Blocks<L> {
         &self,
         x: Tensor,
         time: &Tensor,
+        run: impl FnMut(usize, &Layer<L>, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        self.forward_keeping(x, time, &mut None, run)
+    }
+
+    /// As [`Self::forward`]; leaves in `deep` what enters the last layer from below, before the first maps `x` are joined to it
+    /// (`DeepCache`, arXiv 2312.00858, with the outermost branch).
+    pub(crate) fn forward_keeping(
+        &self,
+        x: Tensor,
+        time: &Tensor,
+        deep: &mut Option<Tensor>,
         mut run: impl FnMut(usize, &Layer<L>, &Tensor) -> Result<Tensor>,
     ) -> Result<Tensor> {
         let mut place = 0..;
@@ -158,6 +170,9 @@ impl<L> Blocks<L> {
         for level in &self.up {
             for layer in &level.layers {
                 if let Some(skip) = skips.pop() {
+                    if skips.is_empty() {
+                        *deep = Some(x.clone());
+                    }
                     x = join(&x, &skip)?;
                 }
                 x = run(layer, &x)?;
@@ -167,6 +182,20 @@ impl<L> Blocks<L> {
             }
         }
         Ok(x)
+    }
+
+    /// Runs maps `x` through the last layer alone, with what [`Self::forward_keeping`] left of an earlier run in `deep`. `run` gets the
+    /// layer and its index.
+    pub(crate) fn forward_last(
+        &self,
+        x: &Tensor,
+        deep: &Tensor,
+        run: impl FnOnce(usize, &Layer<L>, &Tensor) -> Result<Tensor>,
+    ) -> Result<Tensor> {
+        match self.layers().enumerate().last() {
+            Some((place, layer)) => run(place, layer, &join(deep, x)?),
+            None => Ok(x.clone()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! The denoising `UNet` (EMO's Backbone Network).
 
 use candle_core::{Result, Tensor};
+use shared::effort::Step;
 
 use super::{
     audio_layer::AudioLayer,
@@ -54,6 +55,10 @@ pub(crate) struct Conditions {
     /// What `conv_in` adds to every frame: portrait, face map and bias, `[f, s, s, c]`.
     pub(crate) base: Option<Tensor>,
 }
+
+/// What the deep layers made at an earlier step of a clip, for those that reuse it; nothing before the first.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Deep(Option<Tensor>);
 
 impl Denoiser {
     /// Loads the network.
@@ -139,19 +144,34 @@ impl Denoiser {
         self.blocks.layers()
     }
 
-    /// The output for noisy latents `[f, s, s, channels]` at diffusion step `step`. With `both` sides of guidance the result
+    /// The output for noisy latents `[f, s, s, channels]` at diffusion step `t`. With `both` sides of guidance the result
     /// has twice the frames: first those that hear the audio, then those that do not.
-    pub(crate) fn forward(&self, noisy: &Tensor, step: usize, given: &Conditions, both: bool) -> Result<Tensor> {
-        let time = silu(&self.time.forward(step)?)?;
+    pub(crate) fn forward(&self, noisy: &Tensor, t: usize, given: &Conditions, both: bool) -> Result<Tensor> {
+        self.step(noisy, Step { t, guided: both, whole: true }, given, &mut Deep::default())
+    }
+
+    /// The output for noisy latents `[f, s, s, channels]` at a step; of a guided one the result has twice the frames: first those that hear
+    /// the audio, then those that do not. A step of the whole network leaves what its deep layers made in `deep`, any other takes it from there.
+    pub(crate) fn step(&self, noisy: &Tensor, at: Step, given: &Conditions, deep: &mut Deep) -> Result<Tensor> {
+        let time = silu(&self.time.forward(at.t)?)?;
         let x = self.conv_in.maps_onto(noisy, None, given.base.as_ref())?;
-        let x = self.blocks.forward(x, &time, |place, layer, x| {
+        let run = |place: usize, layer: &Layer<Attentions>, x: &Tensor| {
             let x = layer.resnet.forward(x, Some(&time))?;
             let x = layer.rest.spatial.forward(&x, &given.reference[place])?;
             // Both sides are the same until the first audio layer; only there they part.
-            let x = if both && place == 0 { Tensor::cat(&[&x, &x], 0)? } else { x };
+            let x = if at.guided && place == 0 { Tensor::cat(&[&x, &x], 0)? } else { x };
             let x = layer.rest.audio.forward(&x, &given.audio[place])?;
             layer.rest.temporal.forward(&x, &given.motion[place], given.speed.get(place))
-        })?;
+        };
+        let x = match &deep.0 {
+            Some(deep) if !at.whole => {
+                // The side that hears the audio comes first.
+                let rows = noisy.dim(0)? * if at.guided { 2 } else { 1 };
+                let deep = if deep.dim(0)? > rows { deep.narrow(0, 0, rows)?.contiguous()? } else { deep.clone() };
+                self.blocks.forward_last(&x, &deep, run)?
+            }
+            _ => self.blocks.forward_keeping(x, &time, &mut deep.0, run)?,
+        };
         self.conv_out.maps(&self.norm_out.forward_silu(&x)?)
     }
 }

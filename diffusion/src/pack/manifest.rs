@@ -3,7 +3,13 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use shared::{Error, Result, path::HeadPath, ports::Bridging};
+use shared::{
+    Error, Result,
+    effort::{Band, Effort, Level, Levels, Solver},
+    job::Settings,
+    path::HeadPath,
+    ports::Bridging,
+};
 
 /// A whole manifest. Unknown keys are refused, since one that is passed over would change the picture unseen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +37,9 @@ pub struct Manifest {
     pub speed: Speed,
     /// Diffusion schedule and its defaults.
     pub sampler: Sampler,
+    /// What the quality levels stand for; what suits the sampler when absent.
+    #[serde(default, skip_serializing_if = "Levels::is_empty")]
+    pub quality: Levels,
 }
 
 /// What a pack is, for people.
@@ -194,6 +203,15 @@ pub struct Sampler {
     pub steps: usize,
     /// Guidance scale when the order names none.
     pub guidance: f32,
+    /// How steps are made when the order does not say; DDIM when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver: Option<Solver>,
+    /// Where in the schedule guidance holds when the order does not say; everywhere when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_band: Option<Band>,
+    /// Every so many steps the whole network is computed when the order does not say; always when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<u32>,
     /// Share of the noise's variance that all frames have in common.
     pub noise_shared: f64,
     /// Above 0, the network draws the change d against the portrait: `latent = portrait + relative_scale * d`.
@@ -228,6 +246,29 @@ pub enum Prediction {
     VPrediction,
     /// The clean latent; small networks learn still pixels faster so.
     Sample,
+}
+
+impl Sampler {
+    /// What is computed for a clip when nothing is said.
+    pub fn effort(&self) -> Effort {
+        Effort {
+            solver: self.solver.unwrap_or_default(),
+            guidance_band: self.guidance_band.unwrap_or(Band::ALL),
+            reuse: self.reuse.unwrap_or(1),
+            ..Effort::plain(self.steps as u32, self.guidance)
+        }
+    }
+}
+
+/// What is wrong with a pack's levels, or with what it does when nothing is said.
+pub(crate) fn effort_fault(own: Effort, levels: &Levels, train_steps: usize) -> Option<String> {
+    let level = |quality: Option<Level>| {
+        let settings = Settings { quality, ..Settings::default() };
+        let fault = own.of(levels, &settings).check(train_steps).err()?;
+        let table = quality.map_or_else(|| "sampler".to_owned(), |level| format!("quality.{}", level.name()));
+        Some(format!("{table}: {fault}"))
+    };
+    [None].into_iter().chain(Level::ALL.map(Some)).find_map(level)
 }
 
 impl Manifest {
@@ -313,7 +354,9 @@ impl Manifest {
         let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
         let bridge =
             self.sampler.bridge.and_then(|bridge| bridge.check().err()).map(|e| format!("sampler.bridge: {e}"));
-        self.pack.fault().or(broken).or(bridge).or_else(|| self.path_fault()).or_else(|| self.map_fault())
+        let effort = || effort_fault(self.sampler.effort(), &self.quality, self.sampler.train_steps);
+        let broken = self.pack.fault().or(broken).or(bridge).or_else(effort);
+        broken.or_else(|| self.path_fault()).or_else(|| self.map_fault())
     }
 
     fn path_fault(&self) -> Option<String> {

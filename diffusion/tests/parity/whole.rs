@@ -1,13 +1,16 @@
 //! `ReferenceNet`, one guided step of the denoiser, and two clips of a film.
 
 use candle_core::Tensor;
-use shared::ports::model::Control;
+use shared::{effort::Step, ports::model::Control};
 
 use super::{
     Fixtures,
     fixtures::{last, with_margin},
 };
-use crate::{net::unet::Conditions, sampler::Sampling};
+use crate::{
+    net::unet::{Conditions, Deep},
+    sampler::Sampling,
+};
 
 #[test]
 fn reference_features() {
@@ -63,7 +66,8 @@ fn compare_one_guided_step(f: &Fixtures) {
     f.compare_maps("denoiser.blind", &both.narrow(0, 6, 6).unwrap());
     let sampling = Sampling::new(&f.manifest.sampler, 4, 1.5);
     let x = noisy.flatten_all().unwrap().to_vec1::<f32>().unwrap();
-    let v = sampling.predict(&f.network.denoiser, &x, [6, 8, 8, 4], t, &given).unwrap();
+    let at = Step { t, guided: true, whole: true };
+    let v = sampling.predict(&f.network.denoiser, &x, [6, 8, 8, 4], at, &given, &mut Deep::default()).unwrap();
     f.compare_maps("denoiser.guided", &Tensor::from_vec(v, (6, 8, 8, 4), noisy.device()).unwrap());
 }
 

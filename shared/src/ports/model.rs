@@ -5,7 +5,9 @@
 
 use std::sync::Arc;
 
-use crate::{Bundle, Error, Fps, Frames, Picture, Portrait, Result, Tensor, face::FaceSearch, job::Settings};
+use crate::{
+    Bundle, Error, Fps, Frames, Picture, Portrait, Result, Tensor, effort::Spent, face::FaceSearch, job::Settings,
+};
 
 /// The sizes that the plan and the other rooms must know of a model.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -50,6 +52,14 @@ pub trait Model: Send + Sync {
     fn check(&self, settings: &Settings) -> Result<()> {
         let _ = settings;
         Ok(())
+    }
+
+    /// What a clip takes in a job with these settings; nothing for a model that denoises nothing.
+    ///
+    /// # Errors
+    /// As [`Model::check`].
+    fn effort(&self, settings: &Settings) -> Result<Option<Spent>> {
+        self.check(settings).map(|()| None)
     }
 
     /// Looks for faces in an upright picture of any size. The same picture gives the same findings.
@@ -108,6 +118,14 @@ pub trait Packs: Send + Sync {
     /// As [`Model::check`] and [`Packs::load`].
     fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {
         self.load(&pack.name, &pack.digest)?.check(settings)
+    }
+
+    /// What a clip takes with the pack, as [`Model::effort`]. Keepers that can tell without loading weights do so.
+    ///
+    /// # Errors
+    /// As [`Model::effort`] and [`Packs::load`].
+    fn effort(&self, pack: &PackCard, settings: &Settings) -> Result<Option<Spent>> {
+        self.load(&pack.name, &pack.digest)?.effort(settings)
     }
 
     /// Looks for faces in an upright picture with the pack's detector, as [`Model::find_faces`]. Keepers that can do so without loading
@@ -253,6 +271,19 @@ pub trait Renderer: Send {
     /// # Errors
     /// When stopped, or when a latent is not a finite number (naming the frame).
     fn render(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor>;
+
+    /// Whether some steps of its clips reuse what deep layers made at an earlier step.
+    fn reuses(&self) -> bool {
+        false
+    }
+
+    /// As [`Renderer::render`], with the whole network in every step: for a clip that came out badly when steps were reused.
+    ///
+    /// # Errors
+    /// As [`Renderer::render`].
+    fn render_whole(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor> {
+        self.render(clip, step)
+    }
 
     /// The latent of the portrait, `[1, channels, height, width]`, to be decoded as frame 0: what the pictures of a film are compared with.
     /// Nothing for a model whose pictures are no likeness of the portrait; such films are not judged.

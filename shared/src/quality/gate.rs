@@ -3,7 +3,7 @@
 //! All limits stand here. They are wide: a clip is rendered again only when it is clearly not what the network can do, since every film
 //! holds frames that are a little off, and since what is rendered again costs as much as what was rendered before.
 
-use super::Likeness;
+use super::{Likeness, speech::follows_within};
 
 /// Sharpness of the face over that of the portrait as the network draws it: softer is blurred, sharper is noise.
 const SHARPNESS: [f32; 2] = [0.45, 2.2];
@@ -17,6 +17,18 @@ const EYES: f32 = 0.35;
 
 /// Standard deviation of a frame's latent over the portrait's: outside of it, denoising went astray.
 const LATENTS: [f32; 2] = [0.6, 1.6];
+
+/// Correlation of mouth and loudness under which a mouth does not follow the speech; mouths that speak reach 0.4 and more.
+const FOLLOWS: f64 = 0.2;
+
+/// Frames that a mouth may be early or late where steps were reused.
+const LIP_LAG: i32 = 2;
+
+/// Frames on which it is judged whether a mouth follows the speech, at the least: within one word the loudness says little of the lips.
+const LIP_FEWEST: usize = 20;
+
+/// Frames on which it is judged whether a mouth follows the speech, at most: those of the clip and of clips right before it.
+pub const LIP_FRAMES: usize = 96;
 
 /// Frames that are looked at where a clip hands on, at most; the first and the last of the motion frames.
 pub const LOOKED_AT: usize = 2;
@@ -40,6 +52,8 @@ pub enum Fault {
     Black,
     /// Latents are out of their range.
     Latents,
+    /// The mouth does not follow the speech; asked only of clips in which steps were reused.
+    LipSync,
 }
 
 impl Fault {
@@ -52,6 +66,7 @@ impl Fault {
             Self::EyesClosed => "eyes_closed",
             Self::Black => "black",
             Self::Latents => "latents",
+            Self::LipSync => "lip_sync",
         }
     }
 
@@ -64,6 +79,7 @@ impl Fault {
             Self::EyesClosed => "the eyes are closed at the hand-off",
             Self::Black => "a frame is black",
             Self::Latents => "latents are out of range",
+            Self::LipSync => "the mouth does not follow the speech",
         }
     }
 }
@@ -92,6 +108,15 @@ pub fn badness(of: &Likeness) -> f32 {
     shares(of).into_iter().map(|(_, share)| share).fold(0.0, f32::max)
 }
 
+/// Whether a mouth clearly does not follow the speech of the same frames. Few frames correlate by chance: only what lies below the limit even
+/// at the upper end of what chance allows (Fisher's transformation, one side of 95 %) is refused.
+pub fn speaks_past(mouth: &[f32], speech: &[f32]) -> bool {
+    let Some(found) = follows_within(mouth, speech, LIP_LAG, LIP_FEWEST) else { return false };
+    let frames = mouth.len().min(speech.len()) as f64 - 2.0 * f64::from(LIP_LAG);
+    let correlation = f64::from(found.correlation).clamp(-0.999, 0.999);
+    correlation.atanh() + 1.645 / (frames - 3.0).sqrt() < FOLLOWS.atanh()
+}
+
 /// One way to render a clip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Try {
@@ -99,12 +124,17 @@ pub struct Try {
     pub take: u32,
     /// Whether the chain starts anew from the portrait, without motion frames.
     pub anchored: bool,
+    /// Whether steps may reuse what deep layers made at earlier ones, where the job says so.
+    pub reused: bool,
 }
 
-/// What is tried, in order: other noises, then anchoring on the portrait again, where the clip does not begin there anyway.
-pub fn tries(begins_chain: bool) -> impl Iterator<Item = Try> {
-    let takes = (0..TAKES).map(|take| Try { take, anchored: false });
-    takes.chain((!begins_chain).then_some(Try { take: 0, anchored: true }))
+/// What is tried, in order: the whole network in every step, where some were reused; other noises; then anchoring on the portrait again, where the
+/// clip does not begin there anyway.
+pub fn tries(begins_chain: bool, reuses: bool) -> impl Iterator<Item = Try> {
+    let reused = reuses.then_some(Try { take: 0, anchored: false, reused: true });
+    let takes = (0..TAKES).map(|take| Try { take, anchored: false, reused: false });
+    let again = (!begins_chain).then_some(Try { take: 0, anchored: true, reused: false });
+    reused.into_iter().chain(takes).chain(again)
 }
 
 #[cfg(test)]
@@ -158,12 +188,37 @@ mod tests {
     }
 
     #[test]
-    fn a_clip_is_rendered_four_times_at_most() {
-        let all: Vec<Try> = tries(false).collect();
+    fn a_clip_is_rendered_four_times_at_most_and_once_more_where_steps_were_reused() {
+        let all: Vec<Try> = tries(false, false).collect();
         assert_eq!(
             all.iter().map(|one| (one.take, one.anchored)).collect::<Vec<_>>(),
             [(0, false), (1, false), (2, false), (0, true)]
         );
-        assert_eq!(tries(true).count(), 3, "it begins at the portrait anyway");
+        assert_eq!(tries(true, false).count(), 3, "it begins at the portrait anyway");
+        let reused: Vec<Try> = tries(false, true).collect();
+        assert_eq!(reused[0], Try { take: 0, anchored: false, reused: true });
+        assert_eq!(reused[1..], all, "then as if nothing had been reused");
+    }
+
+    #[test]
+    fn a_mouth_that_clearly_speaks_past_the_sound_is_found_and_chance_is_not() {
+        let speech = |frames: usize| -> Vec<f32> {
+            (0..frames).map(|i| (i as f32 * 0.9).sin().max(0.0) * (i as f32 * 0.13).cos().abs()).collect()
+        };
+        for frames in [12, 16, 24, 48, LIP_FRAMES] {
+            let speech = speech(frames);
+            let late: Vec<f32> = (0..frames).map(|i| 0.1 + 0.4 * speech[i.saturating_sub(1)]).collect();
+            assert!(!speaks_past(&late, &speech), "{frames}");
+            assert!(!speaks_past(&vec![0.3; frames], &speech), "it never moves, which says nothing");
+            assert!(!speaks_past(&late, &vec![0.0; frames]), "silence");
+        }
+        let speech = speech(LIP_FRAMES);
+        let against: Vec<f32> = (0..LIP_FRAMES).map(|i| 0.2 + (i as f32 * 0.17).sin() * 0.1).collect();
+        assert!(speaks_past(&against, &speech));
+        // A mouth that shuts when the voice rises.
+        let slow: Vec<f32> = (0..LIP_FEWEST).map(|i| 0.5 + 0.5 * (i as f32 * 0.3).sin()).collect();
+        let turned: Vec<f32> = slow.iter().map(|loud| 0.5 - 0.4 * loud).collect();
+        assert!(speaks_past(&turned, &slow));
+        assert!(!speaks_past(&turned[1..], &slow[1..]), "too short to tell");
     }
 }

@@ -65,7 +65,7 @@ impl Inspector {
             let regions = reference.regions;
             self.run.sharpness += sharpness(&picture, regions.face) / reference.sharpness.max(f32::MIN_POSITIVE);
             self.run.colour += Colour::of(&picture, regions.face).distance(&reference.colour);
-            quality.mouth.push(short(dark_share(&picture, regions.mouth, reference.skin)));
+            quality.mouth.push(reference.mouth(&picture));
         } else {
             quality.mouth.push(short(dark_share(&picture, whole(&picture), SKIN)));
         }

@@ -21,6 +21,12 @@ pub struct ClipQuality {
     pub take: u32,
     /// Whether it begins at the portrait although the chain does not: the chain was anchored again.
     pub anchored: bool,
+    /// Whether some of its steps reused what deep layers had made.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reused: bool,
+    /// For every frame how far the mouth is open; empty unless steps were reused.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mouth: Vec<f32>,
     /// How like the portrait it is where it hands on; nothing for models that draw no likeness.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likeness: Option<Likeness>,

@@ -1,6 +1,6 @@
 //! The portrait as the network draws it, and how like it a clip's end is.
 
-use super::{Colour, Regions, eye_contrast, is_black, look::mean_luma, sharpness, short};
+use super::{Colour, Regions, dark_share, eye_contrast, is_black, look::mean_luma, sharpness, short};
 use crate::{Picture, Tensor};
 
 /// Contrast under which the eyes of a portrait cannot be told from closed ones.
@@ -35,6 +35,11 @@ impl Reference {
             skin: mean_luma(drawn, regions.face),
             latent: spread(latent.data()),
         }
+    }
+
+    /// How far the mouth of a picture is open: the dark share of its region.
+    pub fn mouth(&self, picture: &Picture) -> f32 {
+        short(dark_share(picture, self.regions.mouth, self.skin))
     }
 
     /// How like the portrait a clip is: by its `latents` and by the `pictures` of its last frames.

@@ -72,19 +72,25 @@ pub struct Follows {
 /// How the opening of a mouth follows the loudness of the same frames. Nothing for less than two seconds of film, and where one of them
 /// never changes.
 pub fn follows(mouth: &[f32], speech: &[f32]) -> Option<Follows> {
+    follows_within(mouth, speech, MOST_LAG, FEWEST)
+}
+
+/// As [`follows`], with lags up to `lag` frames on either side and nothing for fewer than `fewest` frames, which are more than two lags.
+pub(super) fn follows_within(mouth: &[f32], speech: &[f32], lag: i32, fewest: usize) -> Option<Follows> {
     let frames = mouth.len().min(speech.len());
-    if frames < FEWEST {
+    // Frames that every lag has, so that all lags are measured on equally many.
+    let most = lag as usize;
+    if frames < fewest.max(2 * most + 1) {
         return None;
     }
-    // Frames that every lag has, so that all lags are measured on equally many.
-    let most = MOST_LAG as usize;
     let heard = &speech[most..frames - most];
+    let reach = lag;
     let at = |lag: i32| {
-        let from = (MOST_LAG + lag) as usize;
+        let from = (reach + lag) as usize;
         correlation(&mouth[from..from + heard.len()], heard).map(|correlation| Follows { correlation, lag })
     };
     // Where two lags are alike, the smaller one is meant.
-    let mut lags: Vec<i32> = (-MOST_LAG..=MOST_LAG).collect();
+    let mut lags: Vec<i32> = (-reach..=reach).collect();
     lags.sort_by_key(|lag| std::cmp::Reverse(lag.abs()));
     lags.into_iter().filter_map(at).max_by(|a, b| a.correlation.total_cmp(&b.correlation))
 }

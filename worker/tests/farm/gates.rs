@@ -93,6 +93,23 @@ async fn a_clip_that_is_not_good_enough_is_rendered_from_other_noise() {
 }
 
 #[tokio::test]
+async fn a_clip_that_reuse_spoilt_is_rendered_whole_first() {
+    let house = spoilt(|first, take, _| first == 16 && take == 0).await;
+    *house.script.reused.lock().unwrap() = Some(vec![8]);
+    house.work(&house.worker("only")).await;
+    assert_eq!(house.ended().await.0, JobState::Done);
+    assert_eq!(rendered(&house), [0, 4, 8, 8, 12, 16, 16, 16, 20]);
+    assert_eq!(*house.script.whole.lock().unwrap(), [8, 16, 16], "whole before another take, and takes are whole");
+    let clips = clips(&house).await;
+    let ways: Vec<_> = clips.iter().map(|(_, clip)| (clip.take, clip.reused, clip.refused.len())).collect();
+    let good = (0, true, 0);
+    assert_eq!(ways, [good, good, (0, false, 1), good, (1, false, 2), good]);
+    for (first, clip) in clips {
+        assert_eq!(clip.mouth.len(), if clip.reused { 4 } else { 0 }, "{first}: every mouth of what was reused");
+    }
+}
+
+#[tokio::test]
 async fn a_chain_that_went_wrong_begins_anew_at_the_portrait() {
     let house = spoilt(|first, _, moves| first == 8 && moves).await;
     house.work(&house.worker("only")).await;

@@ -38,6 +38,10 @@ pub(crate) struct Script {
     pub(crate) began: tokio::sync::Notify,
     /// When it is there, pictures are likenesses of the portrait but for renderings that are spoilt.
     pub(crate) spoils: Mutex<Option<Spoils>>,
+    /// When it is there, steps are reused, and the clips with these first frames come out spoilt unless they are rendered whole.
+    pub(crate) reused: Mutex<Option<Vec<u64>>>,
+    /// First frames of the clips that were rendered whole, in order.
+    pub(crate) whole: Mutex<Vec<u64>>,
     /// What the detector sees; without it there is no detector.
     pub(crate) faces: Mutex<Option<Vec<FaceFinding>>>,
     /// Where chains begin besides the film's first.
@@ -88,7 +92,8 @@ impl Model for Checksums {
 
     fn renderer(&self, prepared: &Bundle, _: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
         self.0.renderers.fetch_add(1, Ordering::SeqCst);
-        Ok(Box::new(Summing { portrait: prepared.get("portrait")?.data()[0], seed, script: self.0.clone() }))
+        let portrait = prepared.get("portrait")?.data()[0];
+        Ok(Box::new(Summing { portrait, seed, whole: false, script: self.0.clone() }))
     }
 }
 
@@ -141,10 +146,18 @@ impl AudioEncoder for Loudness {
 struct Summing {
     portrait: f32,
     seed: u64,
+    /// Whether the clip at hand is rendered whole.
+    whole: bool,
     script: Arc<Script>,
 }
 
 impl Summing {
+    /// Whether what is reused spoils a clip.
+    fn suffers(&self, first: u64) -> bool {
+        let reused = self.script.reused.lock().unwrap();
+        !self.whole && reused.as_ref().is_some_and(|spoilt| spoilt.contains(&first))
+    }
+
     fn go_on_until_stopped(&self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> bool {
         if *self.script.endless.lock().unwrap() != Some(clip.frames.start) {
             return step(0) == Control::Stop;
@@ -208,7 +221,8 @@ impl Renderer for Summing {
             // Near the portrait's latent; below zero it is drawn as fog.
             Some(spoils) => {
                 let like = 1000.0 + number(digest) % 100.0;
-                if spoils(clip.frames.start, clip.take, moves) { -like } else { like }
+                let spoilt = spoils(clip.frames.start, clip.take, moves) || self.suffers(clip.frames.start);
+                if spoilt { -like } else { like }
             }
         };
         let held = |place: usize| clip.known.as_ref().filter(|known| known.pinned[place]);
@@ -222,6 +236,18 @@ impl Renderer for Summing {
         };
         let rows = (clip.frames.start..clip.frames.end).enumerate().flat_map(row).collect();
         Tensor::new([CLIP as usize, 2, 1, 1], rows)
+    }
+
+    fn reuses(&self) -> bool {
+        self.script.reused.lock().unwrap().is_some()
+    }
+
+    fn render_whole(&mut self, clip: &ClipInput, step: &mut dyn FnMut(u32) -> Control) -> Result<Tensor> {
+        self.script.whole.lock().unwrap().push(clip.frames.start);
+        self.whole = true;
+        let rendered = self.render(clip, step);
+        self.whole = false;
+        rendered
     }
 
     fn portrait(&self) -> Result<Option<Tensor>> {

@@ -2,6 +2,7 @@
 
 use shared::{
     FaceBox,
+    effort::{Band, Level, Solver},
     job::{Compute, Gates, MotionHandoff, ReferenceReading, Settings},
 };
 use utoipa::ToSchema;
@@ -16,6 +17,15 @@ pub(crate) struct PictureBody {
     pub(crate) steps: Option<u32>,
     /// Guidance scale on audio; 1 switches guidance off.
     pub(crate) guidance: Option<f32>,
+    /// What is computed, as a bundle of settings by its name; those given beside it win.
+    pub(crate) quality: Option<LevelBody>,
+    /// How denoising steps are made.
+    pub(crate) solver: Option<SolverBody>,
+    /// The part of the schedule in which guidance holds, 1 being noise alone.
+    #[schema(example = "0.1..0.85")]
+    pub(crate) guidance_band: Option<String>,
+    /// Every so many steps the whole network is computed, 1 to 20; the others reuse what its deep layers made.
+    pub(crate) reuse: Option<u32>,
     /// Head rotation in degrees per frame.
     pub(crate) head_speed: Option<f32>,
     /// The face in the upright portrait, in pixels: `x,y,w,h`.
@@ -67,6 +77,30 @@ pub(crate) enum GatesBody {
     Off,
 }
 
+/// What is computed, as a bundle of settings.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum LevelBody {
+    /// To be looked at soon.
+    Draft,
+    /// A good share of the cost away, little of the picture.
+    Standard,
+    /// What the pack draws best with.
+    Best,
+}
+
+/// How denoising steps are made.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SolverBody {
+    /// DDIM with eta 0.
+    Ddim,
+    /// DPM-Solver++(2M).
+    Dpm,
+    /// UniPC of order 2.
+    Unipc,
+}
+
 /// Which reference features each frame reads.
 #[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -94,6 +128,8 @@ impl PictureBody {
             let region = text.as_ref().map(|text| text.parse::<FaceBox>()).transpose();
             region.map_err(|error| Problem::of_field(field, &error))
         };
+        let band = self.guidance_band.as_ref().map(|text| text.parse::<Band>()).transpose();
+        let guidance_band = band.map_err(|error| Problem::of_field("settings.guidance_band", &error))?;
         let Self { steps, guidance, head_speed, size, face_expand, .. } = *self;
         let Self { reference, handoff, pose_weight, face_weight, lip_weight, .. } = *self;
         Ok(Settings {
@@ -114,6 +150,10 @@ impl PictureBody {
             lip_weight,
             gates: self.gates.map(GatesBody::gates),
             compute: self.compute.map(ComputeBody::compute),
+            quality: self.quality.map(LevelBody::level),
+            solver: self.solver.map(SolverBody::solver),
+            guidance_band,
+            reuse: self.reuse,
         })
     }
 
@@ -139,6 +179,10 @@ impl PictureBody {
             lip_weight,
             gates: settings.gates.map(GatesBody::of),
             compute: settings.compute.map(ComputeBody::of),
+            quality: settings.quality.map(LevelBody::of),
+            solver: settings.solver.map(SolverBody::of),
+            guidance_band: settings.guidance_band.map(|band| band.to_string()),
+            reuse: settings.reuse,
         }
     }
 }
@@ -173,6 +217,42 @@ impl GatesBody {
         match gates {
             Gates::On => Self::On,
             Gates::Off => Self::Off,
+        }
+    }
+}
+
+impl LevelBody {
+    fn level(self) -> Level {
+        match self {
+            Self::Draft => Level::Draft,
+            Self::Standard => Level::Standard,
+            Self::Best => Level::Best,
+        }
+    }
+
+    fn of(level: Level) -> Self {
+        match level {
+            Level::Draft => Self::Draft,
+            Level::Standard => Self::Standard,
+            Level::Best => Self::Best,
+        }
+    }
+}
+
+impl SolverBody {
+    fn solver(self) -> Solver {
+        match self {
+            Self::Ddim => Solver::Ddim,
+            Self::Dpm => Solver::Dpm,
+            Self::Unipc => Solver::Unipc,
+        }
+    }
+
+    fn of(solver: Solver) -> Self {
+        match solver {
+            Solver::Ddim => Self::Ddim,
+            Solver::Dpm => Self::Dpm,
+            Solver::Unipc => Self::Unipc,
         }
     }
 }
@@ -215,13 +295,18 @@ mod tests {
 
     #[test]
     fn what_is_written_is_what_took_effect() {
-        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5,"gates":"off","compute":"bf16"}"#;
+        let text = r#"{"steps":3,"face":"1,2,3,4","reference":"corrected","handoff":"latents","lip_weight":0.5,"gates":"off","compute":"bf16",
+            "quality":"draft","solver":"dpm","guidance_band":"0.1..0.9","reuse":2}"#;
         let settings = serde_json::from_str::<PictureBody>(text).unwrap().read().ok().unwrap();
         assert_eq!(
             (settings.reference, settings.handoff),
             (Some(ReferenceReading::Corrected), Some(MotionHandoff::Latents))
         );
         assert_eq!((settings.gates, settings.compute), (Some(Gates::Off), Some(Compute::Bf16)));
+        assert_eq!((settings.quality, settings.solver), (Some(Level::Draft), Some(Solver::Dpm)));
+        assert_eq!((settings.guidance_band, settings.reuse), ("0.1..0.9".parse().ok(), Some(2)));
+        let band = PictureBody { guidance_band: Some("1..0".into()), ..PictureBody::default() };
+        assert!(band.read().is_err());
         let back = PictureBody::of(&settings).read().ok().unwrap();
         assert_eq!(back, settings);
         assert!(serde_json::from_str::<PictureBody>(r#"{"handoff":"wire"}"#).is_err());

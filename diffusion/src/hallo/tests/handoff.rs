@@ -2,13 +2,14 @@
 
 use candle_core::Tensor;
 use shared::{
+    effort::Step,
     job::MotionHandoff,
     ports::model::{Bridging, Control, Known},
 };
 
 use super::{TOY, error, film, numbers, speech};
 use crate::{
-    hallo::film::Film,
+    hallo::film::{Deep, Film},
     known::{ClipNoise, KnownFrames},
     latents::channels_first,
     sampler::Start,
@@ -74,6 +75,33 @@ fn held_frames_stay_whichever_way_motion_frames_go() {
         }
     }
     assert_ne!(made[0], made[1], "motion frames count");
+}
+
+#[test]
+fn reuse_is_exact_when_it_is_off_and_each_side_keeps_its_own() {
+    let (config, network) = &*TOY;
+    let film = film(config, network, MotionHandoff::Pixels, 3.5);
+    let audio = network.audio.forward(&speech(config, 5)).unwrap();
+    let given = film.conditions(network, &audio, &film.motion(network, None).unwrap()).unwrap();
+    let (frames, height, width, channels) = film.latent_shape();
+    let noisy = |seed| numbers(&[frames, height, width, channels], seed);
+    let mut deep = Deep::default();
+    let mut step = |noisy: &Tensor, t, guided, whole| {
+        film.step(network, noisy, Step { t, guided, whole }, &given, &mut deep).unwrap()
+    };
+    let (first, second) = (noisy(9), noisy(10));
+    let whole = step(&first, 999, true, true);
+    assert_eq!(whole, film.predict(network, &first, 999, &given).unwrap());
+    // The same latents at the same step: what is reused is what would be computed again.
+    assert_eq!(step(&first, 999, true, false), whole);
+    let reused = step(&second, 899, true, false);
+    let computed = film.predict(network, &second, 899, &given).unwrap();
+    assert!(reused.0 != computed.0 && reused.0 != whole.0 && reused.1 != computed.1);
+    // A step without guidance reuses what the seeing side left.
+    assert_eq!(step(&second, 899, false, false), (reused.0, None));
+    // With nothing to reuse everything is computed.
+    let at = Step { t: 899, guided: true, whole: false };
+    assert_eq!(film.step(network, &second, at, &given, &mut Deep::default()).unwrap(), computed);
 }
 
 #[test]

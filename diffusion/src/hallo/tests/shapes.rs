@@ -94,6 +94,20 @@ fn a_full_width_step_costs_what_was_measured_of_the_published_modules() {
 }
 
 #[test]
+fn levels_cost_what_their_steps_say() {
+    let report = flops(&HalloConfig::release(), 512, 16).unwrap();
+    let [_, whole] = FlopReport::total(&report.step);
+    let kinds = report.kinds;
+    assert_eq!(kinds.seeing + kinds.blind, whole);
+    // In the published form a step that reuses all but the last layer costs 5.24 of 53.95 TFLOP.
+    let reused = (kinds.seeing_reused + kinds.blind_reused) as f64 / whole as f64;
+    assert!((0.07..0.11).contains(&reused), "{reused}");
+    let [draft, standard, best] = [0, 1, 2].map(|level| report.levels[level].steps_of_a_clip);
+    assert_eq!(best, 40 * whole);
+    assert!(draft < standard && standard < best / 2 && draft < best / 7, "{draft} {standard} {best}");
+}
+
+#[test]
 fn half_the_frames_cost_about_half() {
     let config = HalloConfig::release();
     let step = |frames| tera(FlopReport::total(&flops(&config, 512, frames).unwrap().step))[0];

@@ -1,9 +1,12 @@
 //! Every size and setting that the Hallo network's shape and sampler depend on.
 
 use serde::{Deserialize, Serialize};
-use shared::ports::Bridging;
+use shared::{
+    effort::{Band, Effort, Levels, Solver},
+    ports::Bridging,
+};
 
-use crate::pack::manifest::{Betas, PictureSize};
+use crate::pack::manifest::{Betas, PictureSize, effort_fault};
 
 /// The network of a pack of the family `hallo`. The published release has these numbers in its code, its YAML and the
 /// `config.json` files beside its weights; a converted pack has them in its manifest.
@@ -33,6 +36,9 @@ pub struct HalloConfig {
     pub speech: SpeechWindow,
     /// Diffusion schedule and its defaults.
     pub sampler: HalloSampler,
+    /// What the quality levels stand for; what suits the sampler when absent.
+    #[serde(default, skip_serializing_if = "Levels::is_empty")]
+    pub quality: Levels,
 }
 
 /// Frames in time.
@@ -193,9 +199,30 @@ pub struct HalloSampler {
     pub steps: usize,
     /// Guidance scale when the order names none.
     pub guidance: f32,
+    /// How steps are made when the order does not say; DDIM when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub solver: Option<Solver>,
+    /// Where in the schedule guidance holds when the order does not say; everywhere when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guidance_band: Option<Band>,
+    /// Every so many steps the whole network is computed when the order does not say; always when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reuse: Option<u32>,
     /// How bridges are denoised; what suits the number of steps when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bridge: Option<Bridging>,
+}
+
+impl HalloSampler {
+    /// What is computed for a clip when nothing is said.
+    pub fn effort(&self) -> Effort {
+        Effort {
+            solver: self.solver.unwrap_or_default(),
+            guidance_band: self.guidance_band.unwrap_or(Band::ALL),
+            reuse: self.reuse.unwrap_or(1),
+            ..Effort::plain(self.steps as u32, self.guidance)
+        }
+    }
 }
 
 impl HalloConfig {
@@ -262,7 +289,8 @@ impl HalloConfig {
         let broken = rules.iter().find(|(holds, _)| !holds).map(|(_, rule)| (*rule).to_owned());
         let bridge = self.sampler.bridge.and_then(|bridge| bridge.check().err());
         let broken = broken.or_else(|| bridge.map(|e| format!("sampler.bridge: {e}")));
-        broken.or_else(|| self.speech_fault()).or_else(|| self.map_fault())
+        let effort = || effort_fault(self.sampler.effort(), &self.quality, self.sampler.train_steps);
+        broken.or_else(effort).or_else(|| self.speech_fault()).or_else(|| self.map_fault())
     }
 
     /// Sizes that stand alone.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, de::DeserializeOwned};
-use shared::{Error, Result};
+use shared::{Error, Result, effort::Levels};
 
 use super::config::{
     AudioProjection, Branches, Clip, Face, HalloConfig, HalloSampler, HalloUnet, HalloVae, Motion, SpeechWindow,
@@ -144,8 +144,12 @@ fn together(network: &NetworkJson, unet: UnetJson, vae: VaeJson, speech: SpeechJ
             beta_end: scheduler.beta_end,
             steps: network.inference_steps,
             guidance: network.cfg_scale,
+            solver: None,
+            guidance_band: None,
+            reuse: None,
             bridge: None,
         },
+        quality: Levels::default(),
     }
 }
 

@@ -1,6 +1,6 @@
 # Two commands do everything on a fresh Debian 12 with a Rust toolchain: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test fullwidth longfilm lint doc bench
+.PHONY: help setup setup-tests build demo test fullwidth longfilm lint doc bench peers
 
 EMOFARM := target/release/emofarm
 FILM    := target/demo/film.mp4
@@ -40,4 +40,7 @@ doc: setup ## build the documentation, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 bench: build ## time the network of the demo model
-	cargo bench --locked --package diffusion
+	cargo bench --locked --package diffusion --bench clip
+
+peers: ## time the network at the published width beside PyTorch and ONNX Runtime; EMOFARM_PYTHON names a Python that has them
+	cargo bench --locked --package diffusion --bench peers

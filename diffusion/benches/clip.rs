@@ -1,4 +1,4 @@
-//! Times `prepare`, one clip and the decoding of a frame: `cargo bench -p diffusion -- PACK`, or `make bench`.
+//! Times `prepare`, one clip and the decoding of a frame: `cargo bench -p diffusion --bench clip -- PACK`, or `make bench`.
 //!
 //! `PACK` is the directory of a model pack, `models/demo` of this checkout when none is given. Each figure is the median of seven runs.
 
@@ -9,6 +9,10 @@ use shared::{
     job::Settings,
     ports::model::{ClipInput, Control},
 };
+
+// As the program has it: memory of large maps is kept for the next ones.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const RUNS: usize = 7;
 

@@ -4,7 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueHint};
 
-use super::{numbers::tolerance, render::Reading};
+use super::{
+    numbers::tolerance,
+    render::{Compute, Reading},
+};
 
 /// Arguments of `model`.
 #[derive(Debug, Args)]
@@ -70,6 +73,9 @@ pub(crate) struct VerifyArgs {
     /// Which reference features each frame reads [default: as the golden file].
     #[arg(long, value_name = "READING")]
     pub(crate) reference: Option<Reading>,
+    /// How exactly the network is computed [default: f32].
+    #[arg(long, value_name = "HOW")]
+    pub(crate) compute: Option<Compute>,
 }
 
 /// Arguments of `model pull`.

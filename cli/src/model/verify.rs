@@ -13,6 +13,7 @@ pub(crate) fn run(args: &VerifyArgs, search: &[PathBuf], json: bool) -> Result<u
         golden: args.golden.clone(),
         tolerance: args.tolerance,
         reference: args.reference.map(Into::into),
+        compute: args.compute.map_or_else(Default::default, Into::into),
     };
     let mut show = |row: &VerifyRow| {
         if !json {

@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use serde::Serialize;
 use shared::{
     Error, Result,
-    job::{MotionHandoff, ReferenceReading},
+    job::{Compute, MotionHandoff, ReferenceReading},
     ports::model::Control,
 };
 
@@ -17,6 +17,7 @@ use super::{
     region::Masks,
 };
 use crate::{
+    kernels::Form,
     pack::hallo::{HalloConfig, HalloPack},
     sampler::{Sampling, failed},
     wav2vec::{SAMPLE_RATE, Wav2Vec},
@@ -31,6 +32,8 @@ pub struct VerifyOptions {
     pub tolerance: f64,
     /// How reference features are read; as the golden file was computed when absent.
     pub reference: Option<ReferenceReading>,
+    /// How exactly the network is computed; speech is always heard exactly.
+    pub compute: Compute,
 }
 
 /// One golden tensor.
@@ -90,7 +93,8 @@ pub(crate) fn verify(
     let mut table = Table { golden: &golden, tolerance: options.tolerance, rows: Vec::new(), each };
     let config = &pack.config;
     let features = speech(pack, &mut table)?;
-    let network = Network::load(config, pack.network()?, pack.vae()?)?;
+    let form = Form::of(options.compute);
+    let network = Network::load(config, pack.network()?.computed(form), pack.vae()?.computed(form))?;
     Walk { config, network: &network, reference, features: &features }.go(&mut table)?;
     table.finish();
     let rows = table.rows;

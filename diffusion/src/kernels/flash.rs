@@ -176,9 +176,10 @@ impl Head<'_> {
                     let mut total = [0.0; LINE];
                     let lines = &mut lines[row * blocks * parts..][..blocks * parts];
                     for (scores, lines) in scores.iter().zip(lines.chunks_exact_mut(parts)) {
-                        let weights: [f32; LINE] = std::array::from_fn(|i| math::exp((scores.0[row][i] - new) * scale));
-                        for (total, weight) in total.iter_mut().zip(weights) {
-                            *total += weight;
+                        let mut weights = [0.0; LINE];
+                        for ((weight, total), score) in weights.iter_mut().zip(&mut total).zip(&scores.0[row]) {
+                            *weight = math::exp((score - new) * scale);
+                            *total += *weight;
                         }
                         split(&weights, lines);
                     }

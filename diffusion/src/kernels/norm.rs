@@ -81,9 +81,15 @@ impl GroupNorm {
                             };
                             let (scale, shift) = &affine[map];
                             let x = &x[(map * pixels + pixel) * channels..][..channels];
-                            for (((out, x), scale), shift) in out.iter_mut().zip(x).zip(scale).zip(shift) {
-                                let y = x.mul_add(*scale, *shift);
-                                *out = if silu { math::silu(y) } else { y };
+                            let numbers = out.iter_mut().zip(x).zip(scale).zip(shift);
+                            if silu {
+                                for (((out, x), scale), shift) in numbers {
+                                    *out = math::silu(x.mul_add(*scale, *shift));
+                                }
+                            } else {
+                                for (((out, x), scale), shift) in numbers {
+                                    *out = x.mul_add(*scale, *shift);
+                                }
                             }
                         }
                     },

@@ -178,9 +178,11 @@ impl Task<'_> {
             #[inline(always)]
             || {
                 for (row, lines) in lines.chunks_exact_mut(stride).enumerate().take(rows) {
-                    self.job.rows_seen(self.first + row, |tap, pixels| {
-                        split_row(pixels, parts, &mut lines[tap * tap_lines..][..tap_lines]);
-                    });
+                    self.job.rows_seen(
+                        self.first + row,
+                        #[inline(always)]
+                        |tap, pixels| split_row(pixels, parts, &mut lines[tap * tap_lines..][..tap_lines]),
+                    );
                 }
             },
         );
@@ -223,8 +225,8 @@ impl Task<'_> {
         wide(
             #[inline(always)]
             || {
-                let sums = blocks.iter().flat_map(|block| &block.0);
-                for ((row, out), sums) in out.chunks_exact_mut(columns.len()).enumerate().zip(sums) {
+                for (row, out) in out.chunks_exact_mut(columns.len()).enumerate() {
+                    let sums = &blocks[row / LINE].0[row % LINE];
                     let out = &mut out[first - columns.start..][..count];
                     let residual = job
                         .residual

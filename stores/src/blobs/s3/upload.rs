@@ -58,10 +58,18 @@ pub(super) struct Upload {
 impl Upload {
     /// Begins to write `key`.
     pub(super) async fn begin(client: &Client, address: &Arc<Address>, key: &str) -> Result<Self> {
-        let created = client.create_multipart_upload().bucket(&address.bucket).key(key).send().await;
-        let created = created.map_err(|e| explain(address, &format!("begin to write {key}"), &e))?;
+        let (client, address, key) = (client.clone(), address.clone(), key.to_owned());
+        // In a task of its own, which ends even when nobody waits for it any more: dropped between the server's work and its answer,
+        // an upload would stay that nobody knows the id of. So it is dropped, and aborted, where it arrives.
+        let begun = tokio::spawn(Self::create(client, address, key)).await;
+        begun.unwrap_or_else(|error| Err(Error::world(format!("the task that begins an upload ended: {error}"))))
+    }
+
+    async fn create(client: Client, address: Arc<Address>, key: String) -> Result<Self> {
+        let created = client.create_multipart_upload().bucket(&address.bucket).key(&key).send().await;
+        let created = created.map_err(|e| explain(&address, &format!("begin to write {key}"), &e))?;
         let id = created.upload_id().unwrap_or_default().to_owned();
-        Ok(Self { client: client.clone(), address: address.clone(), key: key.to_owned(), id, open: true })
+        Ok(Self { client, address, key, id, open: true })
     }
 
     /// Writes a file of `size` bytes in parts and tells of each; with `condition` only if the name is free at the end.

@@ -82,7 +82,7 @@ impl Peer {
         // Exporters chat before they are done.
         while peer.how.is_empty() {
             let line = peer.line()?;
-            peer.how = line.strip_prefix("ready ").unwrap_or_default().to_owned();
+            line.strip_prefix("ready ").unwrap_or_default().clone_into(&mut peer.how);
         }
         Ok(peer)
     }

@@ -32,6 +32,7 @@ impl Amx {
     }
 
     /// Prepares the registers of this thread until the result is dropped.
+    #[expect(clippy::unused_self, reason = "who has one may use the instructions; there is nothing else in it")]
     pub(super) fn enter(self) -> Session {
         let depth = DEPTH.get();
         DEPTH.set(depth + 1);
@@ -105,11 +106,12 @@ fn configure() {
         palette.0[48 + tile] = 16;
     }
     // SAFETY: only who holds an `Amx` comes here, so that the instruction exists and is permitted; it reads the 64 bytes of `palette`.
-    unsafe { asm!("ldtilecfg [{}]", in(reg) &palette, options(nostack, readonly)) };
+    unsafe { asm!("ldtilecfg [{}]", in(reg) &raw const palette, options(nostack, readonly)) };
 }
 
 impl Session {
     /// `block` (plus what is there, if `add`) becomes the sum of products of 32 rows with 32 columns: see [`Factor`].
+    #[expect(clippy::unused_self, reason = "who has one may use the instructions; there is nothing else in it")]
     pub(super) fn multiply(&self, factor: &Factor<'_>, columns: &[Line], block: &mut Block, add: bool) {
         factor.check(columns);
         let [mut first, mut second] = [[std::ptr::null::<Line>(); Factor::MOST]; 2];

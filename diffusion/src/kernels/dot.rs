@@ -21,6 +21,7 @@ impl Dot {
     }
 
     /// See `Session::multiply`.
+    #[expect(clippy::unused_self, reason = "who has one may use the instructions; there is nothing else in it")]
     pub(super) fn multiply(self, factor: &Factor<'_>, columns: &[Line], block: &mut Block, add: bool) {
         factor.check(columns);
         let (rows, _) = block.0.as_chunks_mut::<16>();

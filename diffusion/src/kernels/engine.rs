@@ -221,9 +221,9 @@ mod tests {
                         for i in 0..LINE {
                             let mut split = [Line::ZERO; 2];
                             super::super::lines::split(&[y(column, step * LINE + i); LINE], &mut split[..count]);
-                            for part in 0..count {
+                            for (part, split) in split.iter().enumerate().take(count) {
                                 let tile = (step * count + count - 1 - part) * LINE + column / 16 * 16;
-                                columns[GUARD + tile + i / 2].0[column % 16 * 2 + i % 2] = split[part].0[0];
+                                columns[GUARD + tile + i / 2].0[column % 16 * 2 + i % 2] = split.0[0];
                             }
                         }
                     }
@@ -295,7 +295,7 @@ mod tests {
             let mut block = Block::ZERO;
             drop(engine.enter());
             outer.multiply(&factor, &columns, &mut block, false);
-            assert!(block.0.as_flattened().iter().all(|x| *x == 32.0));
+            assert!(block.0.as_flattened().iter().all(|x| (*x - 32.0).abs() < 1e-6));
         };
         std::thread::scope(|scope| {
             for _ in 0..4 {

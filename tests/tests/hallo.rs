@@ -184,11 +184,12 @@ fn the_networks_picture_has_the_size_that_the_pack_says() {
 #[test]
 fn a_pack_is_verified_against_golden_tensors() {
     let (house, pack) = (House::new(), pack());
-    let document = house.json(&["model", "verify", &pack, "--tolerance", "1e-4", "--json"]);
+    let document = house.json(&["model", "verify", &pack, "--compute", "exact", "--tolerance", "1e-4", "--json"]);
     let rows = document["verify"]["rows"].as_array().unwrap();
     assert_eq!((rows.len(), document["verify"]["reference"].as_str()), (29, Some("published")));
     assert!(rows.iter().all(|row| row["passes"] == true), "{document}");
-    let output = house.run(&["model", "verify", &pack, "--reference", "corrected", "--tolerance", "1e-4"]);
+    // As films are drawn unless they ask for more: rougher by the parts that numbers are split into, still far within the usual tolerance.
+    let output = house.run(&["model", "verify", &pack, "--reference", "corrected", "--compute", "f32"]);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success() && text.contains("all 29 tensors agree"), "{text}");
     // Read the other way, the network's outputs move by percents: the tolerance tells right from wrong.

@@ -179,14 +179,13 @@ impl Savings {
     pub fn usual(level: Level, own: &Effort) -> Self {
         let many = own.steps > MANY;
         match level {
-            Level::Best => Self::default(),
             Level::Standard if many => Self {
                 steps: Some(own.steps.div_ceil(2)),
                 solver: Some(Solver::Dpm),
                 guidance_band: Some(USUAL_BAND),
                 ..Self::default()
             },
-            Level::Standard => Self::default(),
+            Level::Best | Level::Standard => Self::default(),
             Level::Draft if many => Self {
                 steps: Some(own.steps.div_ceil(4)),
                 solver: Some(Solver::Dpm),
@@ -259,6 +258,7 @@ impl Effort {
 
     /// What holds for a pack that does this anyway when `settings` are ordered: their own words first, then what `levels` says of the level that
     /// they name, then what is usual for it. Without a level it is what the pack does anyway.
+    #[must_use]
     pub fn of(self, levels: &Levels, settings: &Settings) -> Self {
         let said = settings.quality.map(|level| levels.of(level).unwrap_or_else(|| Savings::usual(level, &self)));
         self.with(said.unwrap_or_default()).with(Savings::ordered(settings))
@@ -325,7 +325,7 @@ impl Effort {
         let mut kept = None;
         let step = |(index, t): (usize, &usize)| {
             let guided = guided(*t);
-            let whole = index as u32 % self.reuse.max(1) == 0 || (guided && kept != Some(true));
+            let whole = (index as u32).is_multiple_of(self.reuse.max(1)) || (guided && kept != Some(true));
             if whole {
                 kept = Some(guided);
             }

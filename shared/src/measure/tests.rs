@@ -90,7 +90,7 @@ fn an_opening_is_as_large_as_it_was_drawn_whatever_the_head_does() {
         let mut meter = meter(inside);
         for (open, yaw) in [(0.0, 0.0), (0.01, 2.0), (0.03, 4.0), (0.045, 2.0), (0.02, -2.0), (0.0, -4.0)] {
             let turn = Turn { yaw, ..Turn::default() };
-            let found = meter.push(&Drawn { open, turn, ..Drawn::default() }.picture()).opening;
+            let found = meter.push(&Drawn { turn, open, ..Drawn::default() }.picture()).opening;
             let area = std::f64::consts::PI * 0.08 * open / (FACE[2] * FACE[3]);
             assert!((found - area).abs() < 0.006 + 0.15 * area, "{open} at {yaw} degrees: {found} for {area}");
         }
@@ -106,6 +106,6 @@ fn lids_tints_and_restless_rooms_are_each_told_apart() {
     assert!(blink.eyes < Some(0.5) && blink.background == Some(0.0), "{blink:?}");
     let tinted = meter.push(&Drawn { tint: 0.08, ..Drawn::default() }.picture());
     assert!((tinted.identity - 0.08 * 255.0).abs() < 3.0 && tinted.colour > 0.06, "{tinted:?}");
-    let room = meter.push(&Drawn { tint: 0.08, room: 0.02, ..Drawn::default() }.picture());
+    let room = meter.push(&Drawn { room: 0.02, tint: 0.08, ..Drawn::default() }.picture());
     assert!((room.background.unwrap() - 5.1).abs() < 0.3, "{room:?}");
 }

@@ -1,3 +1,5 @@
+#![expect(clippy::float_cmp, reason = "a path is the same bits wherever it is worked out")]
+
 use super::*;
 
 fn path() -> HeadPath {

@@ -17,6 +17,7 @@ mod house;
 mod interrupt;
 mod jobs;
 mod log;
+mod memory;
 mod model;
 mod plan;
 mod previewed;
@@ -41,6 +42,7 @@ use shared::{Error, Result};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    memory::keep_little();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Scripts that ask for JSON get it for a mistyped command too; help and versions stay text.

@@ -16,7 +16,7 @@ pub(crate) fn client<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
 /// # Errors
 /// As [`start`].
 pub(crate) fn embedded() -> Result<tokio::runtime::Runtime> {
-    start(2, 8)
+    start(2, 4)
 }
 
 /// A runtime with `threads` for async work and at most `blocking` threads for files and computing.

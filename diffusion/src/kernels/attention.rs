@@ -223,7 +223,7 @@ impl WithSimd for Piece<'_, '_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        if rows_of::<S>() == 8 { self.heads::<S, 8>(simd) } else { self.heads::<S, 4>(simd) }
+        if rows_of::<S>() == 8 { self.heads::<S, 8>(simd) } else { self.heads::<S, 6>(simd) }
     }
 }
 

@@ -4,8 +4,9 @@
 //! numbers: convolutions, linear layers and attention are then all the same product of rows with packed columns
 //! ([`tile`]), and nothing is ever transposed.
 //!
-//! Products come in several forms ([`Form`]): in single precision by fused multiply-add ([`tile`]), or with factors as sums of
-//! one or two `bfloat16` numbers ([`lines`]) that tile registers multiply ([`engine`]). Weights are packed for one form when they are loaded.
+//! Products come in several forms ([`Form`]): in single precision by fused multiply-add ([`direct`]), where convolutions of 3 x 3 pixels may
+//! take fewer multiplications ([`winograd`]), or with factors as sums of one or two `bfloat16` numbers ([`lines`]) that tile registers
+//! multiply ([`engine`]). Weights are packed for one form when they are loaded.
 //!
 //! In every form each number is computed by the same additions in the same order, however many threads there are. In the exact form
 //! that holds for vector registers of every width too; fused multiply-add is asked for by name. Tests hold this for the number of
@@ -18,9 +19,11 @@
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod attention;
+mod direct;
 #[cfg(target_arch = "x86_64")]
 mod dot;
 mod engine;
+mod filter;
 mod flash;
 mod form;
 mod gate;
@@ -39,6 +42,7 @@ mod tile;
 mod tiled;
 mod tiles;
 mod wide;
+mod winograd;
 
 pub(crate) use attention::{Heads, attend, attend_joined, attend_self, attend_through_time, soften_groups};
 pub(crate) use form::Form;

@@ -1,5 +1,7 @@
 //! Weights in the order in which the inner loop reads them.
 
+use std::ops::Range;
+
 use half::{f16, slice::HalfFloatSliceExt as _};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
@@ -80,6 +82,8 @@ pub(crate) struct Packed {
     pub(super) inner: usize,
     pub(super) outer: usize,
     pub(super) width: usize,
+    /// Whether convolutions of 3 x 3 pixels may go by minimal filtering.
+    pub(super) minimal: bool,
     pub(super) data: Data,
 }
 
@@ -114,7 +118,7 @@ impl Packed {
         if let Form::Tiled { parts, engine } = form
             && let Some(tiles) = Tiles::new((engine, parts), weights, [outer, inner, taps], &from)
         {
-            return Self { taps, inner, outer, width: LINE, data: Data::Tiles(tiles) };
+            return Self { taps, inner, outer, width: LINE, minimal: false, data: Data::Tiles(tiles) };
         }
         let width = block_width(outer);
         let sizes = [outer, inner, taps, width];
@@ -123,7 +127,7 @@ impl Packed {
             Numbers::Half(weights) => Numbers::Half(blocks(weights, sizes, from)),
             Numbers::Absent(count) => Numbers::Absent(*count),
         };
-        Self { taps, inner, outer, width, data: Data::Numbers(data) }
+        Self { taps, inner, outer, width, minimal: form == Form::Minimal, data: Data::Numbers(data) }
     }
 
     /// Whether there are no weights, only their count.
@@ -131,21 +135,43 @@ impl Packed {
         matches!(self.data, Data::Numbers(Numbers::Absent(_)))
     }
 
-    /// The numbers of one block of columns; those of half precision are widened into `scratch`.
-    pub(super) fn block<'a>(&'a self, block: usize, scratch: &'a mut Vec<f32>) -> &'a [f32] {
-        let size = self.taps * self.inner * self.width;
+    /// The numbers of one block of columns that belong to some inputs of a tap, `[inputs][width]`; those of half precision are widened
+    /// into `scratch`.
+    pub(super) fn piece<'a>(
+        &'a self,
+        block: usize,
+        tap: usize,
+        inputs: Range<usize>,
+        scratch: &'a mut Vec<f32>,
+    ) -> &'a [f32] {
+        let count = inputs.len() * self.width;
+        let from = ((block * self.taps + tap) * self.inner + inputs.start) * self.width;
         match &self.data {
-            Data::Numbers(Numbers::Single(data)) => &data[block * size..][..size],
+            Data::Numbers(Numbers::Single(data)) => &data[from..][..count],
             Data::Numbers(Numbers::Half(data)) => {
-                scratch.resize(size, 0.0);
-                data[block * size..][..size].convert_to_f32_slice(scratch);
+                scratch.resize(count, 0.0);
+                data[from..][..count].convert_to_f32_slice(scratch);
                 scratch
             }
             Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) => {
-                scratch.resize(size, 0.0);
+                scratch.resize(count, 0.0);
                 scratch
             }
         }
+    }
+
+    /// As [`Self::piece`], for each of nine taps.
+    pub(super) fn pieces<'a>(
+        &'a self,
+        block: usize,
+        inputs: &Range<usize>,
+        scratch: &'a mut [Vec<f32>; 9],
+    ) -> [&'a [f32]; 9] {
+        let mut pieces: [&[f32]; 9] = [&[]; 9];
+        for (tap, (piece, scratch)) in pieces.iter_mut().zip(scratch).enumerate() {
+            *piece = self.piece(block, tap, inputs.clone(), scratch);
+        }
+        pieces
     }
 }
 

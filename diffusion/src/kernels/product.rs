@@ -3,19 +3,13 @@
 use std::ops::Range;
 
 use candle_core::{Result, Tensor, bail};
-use pulp::{Arch, Simd, WithSimd};
-use rayon::prelude::*;
 
 use super::{
     meter, op,
-    packed::{Data, Numbers, Packed},
-    tile::{load, rows_of, store, tile},
+    packed::{Data, Packed},
+    winograd::Plan,
 };
 
-/// Output rows that one task of a thread computes: enough to use each block of weights many times.
-const TASK_ROWS: usize = 64;
-/// The same where each task widens the weights from half precision, which has to be paid for.
-const WIDENING_TASK_ROWS: usize = 256;
 /// Below this many multiply-adds, threads cost more than they bring.
 pub(super) const WORTH_THREADS: usize = 200_000;
 
@@ -72,7 +66,7 @@ impl Geometry {
 /// A convolution or linear layer.
 #[derive(Debug)]
 pub(crate) struct Product {
-    weights: Packed,
+    pub(super) weights: Packed,
     bias: Option<Vec<f32>>,
     pub(super) geometry: Geometry,
 }
@@ -210,7 +204,8 @@ pub(super) enum Order {
 pub(super) struct Job<'a> {
     pub(super) layer: &'a Product,
     x: &'a [f32],
-    zeros: &'a [f32],
+    /// An input pixel outside of a map.
+    pub(super) zeros: &'a [f32],
     pub(super) sizes: Sizes,
     /// The output columns that are computed: whole blocks, but for the last.
     pub(super) columns: Range<usize>,
@@ -220,20 +215,13 @@ pub(super) struct Job<'a> {
 
 impl<'a> Job<'a> {
     fn go(&self, out: &mut [f32]) {
-        let Packed { inner, taps, ref data, .. } = self.layer.weights;
-        let rows = match data {
-            Data::Tiles(tiles) => return self.tiled(tiles, out),
-            Data::Numbers(Numbers::Half(_)) => WIDENING_TASK_ROWS,
-            Data::Numbers(_) => TASK_ROWS,
-        };
-        let chunk = rows * self.columns.len();
-        let task = |(index, out): (usize, &mut [f32])| {
-            Arch::new().dispatch(Task { job: self, first: index * rows, out });
-        };
-        if out.len() * inner * taps < WORTH_THREADS {
-            out.chunks_mut(chunk).enumerate().for_each(task);
-        } else {
-            out.par_chunks_mut(chunk).enumerate().for_each(task);
+        let Packed { inner, outer, minimal, ref data, .. } = self.layer.weights;
+        match data {
+            Data::Tiles(tiles) => self.tiled(tiles, out),
+            Data::Numbers(_) => match Plan::of(self.layer.geometry, [inner, outer], self.sizes.output) {
+                Some(plan) if minimal => self.winograd(plan, out),
+                _ => self.direct(out),
+            },
         }
     }
 
@@ -276,70 +264,15 @@ impl<'a> Job<'a> {
     }
 }
 
-/// The output rows from `first` on.
-struct Task<'a, 'b> {
-    job: &'a Job<'a>,
-    first: usize,
-    out: &'b mut [f32],
-}
-
-impl WithSimd for Task<'_, '_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let one = self.job.layer.weights.width == S::F32_LANES;
-        match (rows_of::<S>(), one) {
-            (8, false) => self.blocks::<S, 8, 2>(simd),
-            (8, true) => self.blocks::<S, 8, 1>(simd),
-            (_, false) => self.blocks::<S, 4, 2>(simd),
-            (_, true) => self.blocks::<S, 4, 1>(simd),
+/// The rows of `out`, `outer` numbers each, cut into `share` columns: the columns of each share, and these of every row.
+pub(super) fn shares(out: &mut [f32], outer: usize, share: usize) -> Vec<(Range<usize>, Vec<&mut [f32]>)> {
+    let columns = (0..outer).step_by(share.max(1)).map(|start| start..(start + share).min(outer));
+    let rows = out.len() / outer.max(1);
+    let mut shares: Vec<_> = columns.map(|columns| (columns, Vec::with_capacity(rows))).collect();
+    for row in out.chunks_exact_mut(outer.max(1)) {
+        for ((_, rows), piece) in shares.iter_mut().zip(row.chunks_mut(share)) {
+            rows.push(piece);
         }
     }
-}
-
-impl Task<'_, '_> {
-    #[inline(always)]
-    fn blocks<S: Simd, const P: usize, const V: usize>(self, simd: S) {
-        let weights = &self.job.layer.weights;
-        let Packed { inner, taps, width, .. } = *weights;
-        let (first_block, outer) = (self.job.columns.start / width, self.job.columns.len());
-        let rows = self.out.len() / outer;
-        let mut scratch = Vec::new();
-        let mut seen: Vec<[&[f32]; P]> = vec![[self.job.zeros; P]; taps * rows.div_ceil(P)];
-        for row in 0..rows {
-            let group = &mut seen[row / P * taps..][..taps];
-            self.job.rows_seen(self.first + row, |tap, pixels| group[tap][row % P] = pixels);
-        }
-        let mut bias = vec![0.0; outer.div_ceil(width) * width];
-        if let Some(given) = self.job.bias {
-            bias[..outer].copy_from_slice(given);
-        }
-        for block in 0..outer.div_ceil(width) {
-            let (columns, _) = S::as_simd_f32s(weights.block(first_block + block, &mut scratch));
-            let bias = S::as_simd_f32s(&bias[block * width..][..width]).0;
-            for (start, seen) in (0..rows).step_by(P).zip(seen.chunks_exact(taps)) {
-                let sums = tile::<S, P, V>(simd, seen, columns, inner);
-                for (p, sums) in sums.into_iter().enumerate().take(rows - start) {
-                    for (v, sum) in sums.into_iter().enumerate() {
-                        let sum = simd.add_f32s(sum, bias[v]);
-                        let column = block * width + v * S::F32_LANES;
-                        if column >= outer {
-                            continue;
-                        }
-                        let count = S::F32_LANES.min(outer - column);
-                        let at = (start + p) * outer + column;
-                        let sum = match self.job.residual {
-                            Some(residual) => {
-                                let residual = &residual[self.first * outer + at..][..count];
-                                simd.add_f32s(load(simd, residual), sum)
-                            }
-                            None => sum,
-                        };
-                        store(simd, &mut self.out[at..][..count], sum);
-                    }
-                }
-            }
-        }
-    }
+    shares
 }

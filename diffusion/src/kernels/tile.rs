@@ -16,14 +16,29 @@ pub(super) fn tile<S: Simd, const P: usize, const V: usize>(
 ) -> [[S::f32s; V]; P] {
     let mut sums = [[simd.splat_f32s(0.0); V]; P];
     for (rows, columns) in rows.iter().zip(columns.chunks_exact(inner * V)) {
-        let columns = &columns.as_chunks::<V>().0[..inner];
-        let rows: [&[f32]; P] = rows.map(|row| &row[..inner]);
-        for i in 0..inner {
-            for p in 0..P {
-                let x = simd.splat_f32s(rows[p][i]);
-                for v in 0..V {
-                    sums[p][v] = simd.mul_add_f32s(x, columns[i][v], sums[p][v]);
-                }
+        sums = tile_onto::<S, P, V>(simd, sums, *rows, columns);
+    }
+    sums
+}
+
+/// `sums` plus `rows` times `columns`, input by input: what [`tile`] does for each tap.
+#[inline(always)]
+pub(super) fn tile_onto<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    mut sums: [[S::f32s; V]; P],
+    rows: [&[f32]; P],
+    columns: &[S::f32s],
+) -> [[S::f32s; V]; P] {
+    let columns = columns.as_chunks::<V>().0;
+    let mut heads: [&[f32]; P] = [&[]; P];
+    for p in 0..P {
+        heads[p] = &rows[p][..columns.len()];
+    }
+    for (i, columns) in columns.iter().enumerate() {
+        for p in 0..P {
+            let x = simd.splat_f32s(heads[p][i]);
+            for v in 0..V {
+                sums[p][v] = simd.mul_add_f32s(x, columns[v], sums[p][v]);
             }
         }
     }
@@ -32,7 +47,7 @@ pub(super) fn tile<S: Simd, const P: usize, const V: usize>(
 
 /// Rows that a tile takes at once: as many as the registers hold beside the columns.
 pub(super) const fn rows_of<S: Simd>() -> usize {
-    if S::REGISTER_COUNT >= 32 { 8 } else { 4 }
+    if S::REGISTER_COUNT >= 32 { 8 } else { 6 }
 }
 
 /// Stores a vector at the head of `out`; only as much of it as fits.

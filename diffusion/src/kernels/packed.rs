@@ -5,6 +5,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{form::Form, lines::LINE, tiles::Tiles};
+use crate::cuda;
 
 /// Numbers of one column block: two vectors of the widest registers that this machine has.
 ///
@@ -90,6 +91,8 @@ pub(super) enum Data {
     Numbers(Numbers),
     /// For tile registers.
     Tiles(Tiles),
+    /// On a card.
+    Card(cuda::Placed),
 }
 
 impl Packed {
@@ -116,6 +119,12 @@ impl Packed {
         {
             return Self { taps, inner, outer, width: LINE, data: Data::Tiles(tiles) };
         }
+        if let Form::Card(card) = form
+            && !matches!(weights, Numbers::Absent(_))
+        {
+            let data = Data::Card(cuda::place(card, weights, [outer, inner, taps], &from));
+            return Self { taps, inner, outer, width: 1, data };
+        }
         let width = block_width(outer);
         let sizes = [outer, inner, taps, width];
         let data = match weights {
@@ -131,6 +140,14 @@ impl Packed {
         matches!(self.data, Data::Numbers(Numbers::Absent(_)))
     }
 
+    /// The weights on a card, if they belong there.
+    pub(super) fn on_card(&self) -> Option<&cuda::Placed> {
+        match &self.data {
+            Data::Card(placed) => Some(placed),
+            _ => None,
+        }
+    }
+
     /// The numbers of one block of columns; those of half precision are widened into `scratch`.
     pub(super) fn block<'a>(&'a self, block: usize, scratch: &'a mut Vec<f32>) -> &'a [f32] {
         let size = self.taps * self.inner * self.width;
@@ -141,7 +158,7 @@ impl Packed {
                 data[block * size..][..size].convert_to_f32_slice(scratch);
                 scratch
             }
-            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) => {
+            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) | Data::Card(_) => {
                 scratch.resize(size, 0.0);
                 scratch
             }

@@ -58,6 +58,10 @@ pub(crate) struct Cli {
     #[arg(long, global = true, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) api: Option<String>,
 
+    /// What the network is computed on: auto (a card if there is one), cpu, or cuda:N [setting: device].
+    #[arg(long, global = true, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+
     /// How logs are written: text, json, or auto (JSON when nobody watches a role) [setting: `log_format`].
     #[arg(long, global = true, value_name = "FORMAT")]
     pub(crate) log_format: Option<crate::log::Format>,

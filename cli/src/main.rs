@@ -64,7 +64,8 @@ fn run(cli: &Cli) -> Result<u8> {
         output::bytes_out(&script);
         return Ok(exit::DONE);
     }
-    let settings = Settings::load(cli.config.as_deref())?.with_api(cli.api.as_deref())?;
+    let settings =
+        Settings::load(cli.config.as_deref())?.with_api(cli.api.as_deref())?.with_device(cli.device.as_deref());
     log::start(cli.verbose, cli.log_format.unwrap_or(settings.log_format), cli.command.is_role());
     media::init()?;
     let (settings, json) = (&settings, cli.json);

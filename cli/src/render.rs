@@ -28,7 +28,7 @@ pub(crate) fn run(args: &RenderArgs, settings: &Settings, json: bool) -> Result<
     let started = Instant::now();
     // Everything that can be wrong with the order is found before a byte is written.
     let delivery = Delivery::check(&args.output, args.overwrite, &inputs(args))?;
-    let model = diffusion::open(&settings.model, &settings.search_path())?;
+    let model = diffusion::open_on(&settings.model, &settings.search_path(), settings.device()?)?;
     let draft = draft(args, settings, model.as_ref())?;
     let spent = model.effort(&draft.order.settings)?;
     if !json {

@@ -62,7 +62,7 @@ pub(crate) struct Settings {
     pub(crate) gpu_memory: u32,
     /// The pod of Kubernetes in which a worker runs, `namespace/name`; none when empty.
     pub(crate) pod: String,
-    /// What a worker computes on.
+    /// What networks are computed on: `auto`, `cpu` or `cuda:N`.
     pub(crate) device: String,
     /// Disk that a worker's or stitcher's files in the making may take, in MiB; no limit when 0.
     pub(crate) scratch_limit: u64,
@@ -206,6 +206,20 @@ impl Settings {
             api.clone_into(&mut self.api_url);
         }
         self.checked()
+    }
+
+    /// The device that a flag names wins over everything.
+    #[must_use]
+    pub(crate) fn with_device(self, device: Option<&str>) -> Self {
+        Self { device: device.map_or(self.device, str::to_owned), ..self }
+    }
+
+    /// What networks are computed on.
+    ///
+    /// # Errors
+    /// When there is no such device, or this build does not know it.
+    pub(crate) fn device(&self) -> Result<diffusion::Device> {
+        diffusion::Device::choose(&self.device)
     }
 
     /// What an order says besides its files and the model.

@@ -22,7 +22,7 @@ fn main() -> Result<()> {
     let name = chosen.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../models/demo").into());
     let model = diffusion::open(&name, &[])?;
     let (shape, settings) = (model.shape(), Settings::default());
-    println!("{}: {:?}\n{}", model.name(), shape, diffusion::device_name());
+    println!("{}: {:?}\n{}", model.name(), shape, diffusion::Device::Cpu.describe());
 
     let size = shape.image_size;
     let face = FaceBox { x: size / 4, y: size / 4, w: size / 2, h: size / 2 };

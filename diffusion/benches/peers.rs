@@ -43,7 +43,7 @@ impl Case {
     fn piece(&self) -> &'static str {
         match self.piece {
             Piece::Spatial => "spatial",
-            Piece::Clip => "clip",
+            Piece::Clip | Piece::Step => "clip",
             Piece::Decode => "decode",
         }
     }
@@ -114,7 +114,7 @@ impl Drop for Peer {
 fn main() -> Result<()> {
     // Cargo itself adds `--bench`.
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
-    println!("{}; medians of {RUNS} runs in turn, milliseconds", diffusion::device_name());
+    println!("{}; medians of {RUNS} runs in turn, milliseconds", diffusion::Device::Cpu.describe());
     for case in CASES.iter().filter(|case| chosen.is_empty() || chosen.iter().any(|name| case.name().contains(name))) {
         run(case)?;
     }

@@ -3,6 +3,8 @@
 // A loop gets the wide instructions only where it is inlined into the function that was compiled for them.
 #![allow(clippy::inline_always)]
 
+mod card;
+
 use std::{
     path::PathBuf,
     time::{Duration, Instant},
@@ -23,6 +25,8 @@ use crate::{
     net::Network,
     sampler::failed,
 };
+
+pub use card::{CardCheck, CardReport, StepReport, card};
 
 /// Something that can be timed.
 pub struct Piece {

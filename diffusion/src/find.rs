@@ -8,6 +8,7 @@ use std::{
 use shared::{Error, Result, ports::model::Model};
 
 use crate::{
+    device::Device,
     emo::EmoModel,
     hallo::HalloModel,
     pack::{
@@ -24,15 +25,23 @@ use crate::{
 /// # Errors
 /// When there is no such pack, or its files are damaged.
 pub fn open(name_or_dir: &str, search: &[PathBuf]) -> Result<Arc<dyn Model>> {
-    load(find(name_or_dir, search)?)
+    open_on(name_or_dir, search, Device::Cpu)
+}
+
+/// As [`open`], with the network on a device.
+///
+/// # Errors
+/// As [`open`]; when the device has not enough memory for it.
+pub fn open_on(name_or_dir: &str, search: &[PathBuf], device: Device) -> Result<Arc<dyn Model>> {
+    load(find(name_or_dir, search)?, device)
 }
 
 /// Loads the weights of what was found.
-pub(crate) fn load(found: Found) -> Result<Arc<dyn Model>> {
+pub(crate) fn load(found: Found, device: Device) -> Result<Arc<dyn Model>> {
     match found {
         Found::TestPattern => Ok(Arc::new(TestPattern::new())),
-        Found::Pack(AnyPack::Emo(pack)) => Ok(Arc::new(EmoModel::load(*pack)?)),
-        Found::Pack(AnyPack::Hallo(pack)) => Ok(Arc::new(HalloModel::load(&pack)?)),
+        Found::Pack(AnyPack::Emo(pack)) => Ok(Arc::new(EmoModel::load(*pack, device)?)),
+        Found::Pack(AnyPack::Hallo(pack)) => Ok(Arc::new(HalloModel::load(&pack, device)?)),
     }
 }
 

@@ -11,6 +11,7 @@ use shared::{
 };
 
 use crate::{
+    device::Device,
     emo,
     find::{AnyPack, Found, find, load},
     hallo,
@@ -21,12 +22,19 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Installed {
     search: Vec<PathBuf>,
+    device: Device,
 }
 
 impl Installed {
     /// The packs in these directories, and the built-in test pattern.
     pub fn new(search: Vec<PathBuf>) -> Self {
-        Self { search }
+        Self { search, device: Device::Cpu }
+    }
+
+    /// The same packs, whose networks are computed on `device`.
+    #[must_use]
+    pub fn on(self, device: Device) -> Self {
+        Self { device, ..self }
     }
 }
 
@@ -51,7 +59,7 @@ impl Packs for Installed {
             Found::Pack(AnyPack::Hallo(pack)) => pack.digest()?,
         };
         same(name, digest, &installed)?;
-        load(found)
+        load(found, self.device)
     }
 
     fn check(&self, pack: &PackCard, settings: &Settings) -> Result<()> {

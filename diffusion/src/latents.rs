@@ -3,7 +3,11 @@
 use candle_core::{Device, Tensor};
 use shared::{Error, Frames, Picture, Result};
 
-use crate::{net::vae::Vae, sampler::failed};
+use crate::{
+    cuda::{halving, read},
+    net::vae::Vae,
+    sampler::failed,
+};
 
 /// Latents that are decoded at once: enough to keep the cores busy, few enough to be small beside the weights.
 const DECODE: usize = 4;
@@ -51,19 +55,21 @@ pub(crate) fn decode(
     }
     let rows = latents.rows();
     let end = first + rows as u64;
+    let latents = finite(latents.clone(), Frames::new(first, end))?;
+    let batch = |from: usize, to: usize| bytes(vae, &latents.slice(from, to).map_err(candle_core::Error::wrap)?);
+    let say =
+        |size: usize| tracing::warn!(frames = size, "the card's memory is short: fewer frames are decoded at once");
     let mut pictures = Vec::with_capacity(rows);
-    for from in (0..rows).step_by(DECODE) {
-        let batch = latents.slice(from, (from + DECODE).min(rows))?;
-        let batch = finite(batch, Frames::new(first + from as u64, end))?;
-        for pixels in bytes(vae, &batch).map_err(failed)?.chunks_exact(size * size * 3) {
-            pictures.push(Picture::new(size as u32, size as u32, pixels.to_vec())?);
-        }
+    for pixels in
+        halving(rows, DECODE, batch, say).map_err(failed)?.iter().flat_map(|b| b.chunks_exact(size * size * 3))
+    {
+        pictures.push(Picture::new(size as u32, size as u32, pixels.to_vec())?);
     }
     Ok(pictures)
 }
 
 fn bytes(vae: &Vae, latents: &shared::Tensor) -> candle_core::Result<Vec<u8>> {
-    let pictures = vae.decode(&channels_last(latents)?)?.flatten_all()?.to_vec1::<f32>()?;
+    let pictures = read(&vae.decode(&channels_last(latents)?)?)?;
     Ok(pictures.into_iter().map(|x| ((x.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8).collect())
 }
 

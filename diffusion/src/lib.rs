@@ -4,6 +4,7 @@
 //! works with that trait and never sees candle.
 
 pub mod bench;
+mod cuda;
 mod device;
 mod emo;
 pub mod face;
@@ -30,8 +31,8 @@ mod schedule;
 pub mod trial;
 mod wav2vec;
 
-pub use device::device_name;
-pub use find::open;
+pub use device::Device;
+pub use find::{open, open_on};
 pub use hallo::{FlopPart, FlopReport, LevelCost, StepKinds, VerifyOptions, VerifyReport, VerifyRow};
 pub use import::{ImportProgress, import};
 pub use inspect::{FileReport, PackReport, PackSummary, PartReport, TensorReport, inspect, packs};

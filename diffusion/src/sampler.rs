@@ -1,10 +1,13 @@
 //! Guided denoising of one clip.
 
+mod card;
 mod dpm;
 mod point;
 #[cfg(test)]
 mod tests;
 mod unipc;
+
+pub(crate) use card::Outputs;
 
 use candle_core::{Device, Tensor};
 use shared::{
@@ -14,6 +17,7 @@ use shared::{
 };
 
 use crate::{
+    cuda::read,
     known::{ClipNoise, KnownFrames},
     net::unet::{Conditions, Deep, Denoiser},
     pack::manifest::{Prediction, Sampler},
@@ -229,7 +233,18 @@ impl Sampling {
         given: &Conditions,
         step: Ask<'_>,
     ) -> Result<Vec<f32>> {
-        let mut deep = Deep::default();
+        let (mut deep, start) = (Deep::default(), start.into());
+        if denoiser.is_on_card()
+            && self.stays_on_card(&start)
+            && let Start::Noise(noise) = start
+        {
+            return self.run_on_card(noise, shape, step, |x, at| {
+                let out = denoiser.step(x, at, given, &mut deep)?;
+                let frames = shape[0];
+                let blind = at.guided.then(|| out.narrow(0, frames, frames)).transpose()?;
+                Ok((out.narrow(0, 0, frames)?, blind))
+            });
+        }
         self.run(start, step, |x, at| self.predict(denoiser, x, shape, at, given, &mut deep))
     }
 
@@ -264,7 +279,7 @@ impl Sampling {
     ) -> candle_core::Result<Vec<f32>> {
         let [f, height, width, c] = shape;
         let noisy = Tensor::from_slice(x, (f, height, width, c), &Device::Cpu)?;
-        let mut v = denoiser.step(&noisy, at, given, deep)?.flatten_all()?.to_vec1::<f32>()?;
+        let mut v = read(&denoiser.step(&noisy, at, given, deep)?)?;
         if at.guided {
             let blind = v.split_off(x.len());
             self.guide(&mut v, &blind);

@@ -137,7 +137,10 @@ pub enum Compute {
     #[default]
     F32,
     /// Factors rounded to 8 bits, sums in single precision: within 2e-2, and faster where the CPU has instructions for it.
+    /// On cards maps are stored so too, and it is what is done there for orders that say nothing.
     Bf16,
+    /// On cards, factors and maps rounded to 11 bits, sums in single precision; on CPUs the same as `F32`.
+    F16,
 }
 
 /// What becomes of a clip that is not good enough.

@@ -18,7 +18,7 @@ const MAY_KNOW: [(&str, &[&str]); 9] = [
 ];
 
 /// Outside crates that belong to one room.
-const BELONGS_TO: [(&str, &str); 16] = [
+const BELONGS_TO: [(&str, &str); 17] = [
     ("sqlx", "stores"),
     ("lapin", "stores"),
     ("aws-sdk-s3", "stores"),
@@ -30,6 +30,7 @@ const BELONGS_TO: [(&str, &str); 16] = [
     ("ffmpeg-next", "media"),
     ("image", "media"),
     ("candle-core", "diffusion"),
+    ("libloading", "diffusion"),
     ("pulp", "diffusion"),
     ("realfft", "diffusion"),
     ("clap", "cli"),

@@ -11,6 +11,7 @@ use clap::{Args, Subcommand, ValueHint};
 Examples:
   emofarm bench
   emofarm bench --only clip,step --model demo --json
+  emofarm bench --device cuda:0 --only card
   emofarm bench quality --set heldout
 
 Without a verb: how fast this machine is at everything that a film takes. Each row is the median of some runs, for which it may take --seconds.")]
@@ -29,7 +30,8 @@ pub(crate) struct BenchSpeedArgs {
     /// Model pack, by name or directory [setting: model].
     #[arg(long, value_name = "NAME")]
     pub(crate) model: Option<String>,
-    /// Measure only these, joined by commas: operators, step, clip, vae, speech, portrait, stitch, ledger, queue.
+    /// Measure only these, joined by commas: operators, step, clip, vae, speech, portrait, stitch, ledger, queue;
+    /// or card: an NVIDIA card (--device cuda:0), its operators held against the CPU, and a step at full width.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) only: Vec<Subject>,
     /// Seconds that a row may take, its first run excluded.
@@ -58,6 +60,8 @@ pub(crate) enum Subject {
     Ledger,
     /// Rings through an embedded queue.
     Queue,
+    /// An NVIDIA card; only where it is asked for.
+    Card,
 }
 
 fn row_seconds(text: &str) -> Result<f64, String> {

@@ -73,7 +73,7 @@ pub(crate) struct VerifyArgs {
     /// Which reference features each frame reads [default: as the golden file].
     #[arg(long, value_name = "READING")]
     pub(crate) reference: Option<Reading>,
-    /// How exactly the network is computed [default: f32].
+    /// How exactly the network is computed [default: f32 on CPUs, bf16 on cards].
     #[arg(long, value_name = "HOW")]
     pub(crate) compute: Option<Compute>,
 }

@@ -107,7 +107,7 @@ pub(crate) struct LookArgs {
     /// Whether clips that are not good enough are rendered again [default: on].
     #[arg(long, value_name = "WHETHER")]
     pub(crate) gates: Option<Gates>,
-    /// How exactly the network is computed [default: f32].
+    /// How exactly the network is computed [default: f32 on CPUs, bf16 on cards].
     #[arg(long, value_name = "HOW")]
     pub(crate) compute: Option<Compute>,
     /// Edge of the film in pixels, even [default: the model's own size].

@@ -81,7 +81,7 @@ pub(crate) struct RenderArgs {
     /// Whether clips that are not good enough are rendered again [default: on].
     #[arg(long, value_name = "WHETHER")]
     pub(crate) gates: Option<Gates>,
-    /// How exactly the network is computed [default: f32].
+    /// How exactly the network is computed [default: f32 on CPUs, bf16 on cards].
     #[arg(long, value_name = "HOW")]
     pub(crate) compute: Option<Compute>,
     /// Edge of the film in pixels, even [default: the model's own size].
@@ -212,6 +212,8 @@ pub(crate) enum Compute {
     F32,
     /// Factors rounded to 8 bits: within 2e-2, and faster where the CPU has instructions for it.
     Bf16,
+    /// Factors rounded to 11 bits, on cards; the same as f32 on CPUs.
+    F16,
 }
 
 impl From<Compute> for shared::job::Compute {
@@ -220,6 +222,7 @@ impl From<Compute> for shared::job::Compute {
             Compute::Exact => Self::Exact,
             Compute::F32 => Self::F32,
             Compute::Bf16 => Self::Bf16,
+            Compute::F16 => Self::F16,
         }
     }
 }

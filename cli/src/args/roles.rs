@@ -36,6 +36,7 @@ pub(crate) struct CoordinatorArgs {
 Examples:
   emofarm worker
   emofarm worker --pool studio --pool default --gpu-memory 24000 --health 0.0.0.0:9090
+  emofarm worker --device cuda:0
 
 SIGTERM gives the task at hand back with the clips that are done, in under 10 seconds and without an attempt being
 counted; a second signal ends at once.")]
@@ -43,12 +44,9 @@ pub(crate) struct WorkerArgs {
     /// What every role that takes tasks can be told.
     #[command(flatten)]
     pub(crate) hand: HandArgs,
-    /// Memory of the GPU in MiB; tasks that need more are left to others [setting: `gpu_memory`].
+    /// Memory of the GPU in MiB; tasks that need more are left to others [setting: `gpu_memory`; else what the card has].
     #[arg(long, value_name = "MIB")]
     pub(crate) gpu_memory: Option<u32>,
-    /// What the model is computed on; this build knows cpu [setting: device].
-    #[arg(long, value_name = "DEVICE")]
-    pub(crate) device: Option<String>,
 }
 
 /// Arguments of `stitcher`.
@@ -58,7 +56,8 @@ Examples:
   emofarm stitcher
   emofarm stitcher --pool studio --health 0.0.0.0:9090
 
-A stitcher decodes and encodes parts and joins films. Parts are decoded by the model, so it needs the packs too, but no GPU.")]
+A stitcher decodes and encodes parts and joins films. Parts are decoded by the model, so it needs the packs too, but no GPU; it uses one where
+`--device` finds one.")]
 pub(crate) struct StitcherArgs {
     /// What every role that takes tasks can be told.
     #[command(flatten)]

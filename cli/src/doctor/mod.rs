@@ -25,7 +25,7 @@ struct Finding {
 
 /// Looks at everything; exit code 0 when all is well, 3 when a service cannot be reached, 1 for anything else.
 pub(crate) fn run(settings: &Settings, json: bool) -> u8 {
-    let mut findings = versions();
+    let mut findings = versions(settings);
     findings.extend(codecs());
     findings.push(stores(&settings.data_dir));
     findings.extend(packs(settings));
@@ -63,11 +63,14 @@ fn bad(name: impl Into<String>, found: impl Into<String>, mend: impl Into<String
     Finding { name: name.into(), ok: false, unreachable: false, found: found.into(), mend: Some(mend.into()) }
 }
 
-fn versions() -> Vec<Finding> {
+fn versions(settings: &Settings) -> Vec<Finding> {
     vec![
         good("emofarm", env!("CARGO_PKG_VERSION")),
         good("FFmpeg libraries", media::codecs::ffmpeg_version()),
-        good("device", diffusion::device_name()),
+        match settings.device() {
+            Ok(device) => good("device", device.describe()),
+            Err(error) => bad("device", error.message(), error.mending().unwrap_or("set device to auto")),
+        },
     ]
 }
 

@@ -76,8 +76,8 @@ fn here(args: &RetakeArgs, settings: &Settings, json: bool) -> Result<u8> {
         for remark in draft.remarks.iter().filter(|_| !json) {
             note(format_args!("note: {remark}"));
         }
-        let (name, path) = (base.order.model.clone(), settings.search_path());
-        let model = tokio::task::spawn_blocking(move || diffusion::open(&name, &path)).await;
+        let (name, path, device) = (base.order.model.clone(), settings.search_path(), settings.device()?);
+        let model = tokio::task::spawn_blocking(move || diffusion::open_on(&name, &path, device)).await;
         let model = model.map_err(|e| Error::world("loading the model broke").from_source(e))??;
         coordinator::submit_for(&draft, &base.terms, ledger, blobs, &SystemClock).await?;
         let mut shown = Shown { bar: Bar::new(json), watching: None };

@@ -25,7 +25,7 @@ pub(crate) fn run(args: &ModelArgs, settings: &Settings, json: bool) -> Result<u
         ModelCommand::Inspect { name, flops: true, size, frames } => {
             flops::show(name, &diffusion::flops(name, &search, *size, *frames)?, json);
         }
-        ModelCommand::Verify(args) => return verify::run(args, &search, json),
+        ModelCommand::Verify(args) => return verify::run(args, (&search, settings.device()?), json),
         ModelCommand::Inspect { name, .. } => {
             let report = diffusion::inspect(name, &search)?;
             if json {

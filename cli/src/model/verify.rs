@@ -8,12 +8,13 @@ use shared::Result;
 use crate::{args::model::VerifyArgs, exit, output};
 
 /// Compares a pack with a golden file; the exit code says whether everything is within the tolerance.
-pub(crate) fn run(args: &VerifyArgs, search: &[PathBuf], json: bool) -> Result<u8> {
+pub(crate) fn run(args: &VerifyArgs, (search, device): (&[PathBuf], diffusion::Device), json: bool) -> Result<u8> {
     let options = VerifyOptions {
         golden: args.golden.clone(),
         tolerance: args.tolerance,
         reference: args.reference.map(Into::into),
         compute: args.compute.map_or_else(Default::default, Into::into),
+        device,
     };
     let mut show = |row: &VerifyRow| {
         if !json {

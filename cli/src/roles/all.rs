@@ -21,7 +21,7 @@ async fn work(post: Post, hands: [(Lane, u32); 2]) -> Result<()> {
     let listeners = coordinator::listeners(&post.settings).await?;
     post.migrated("farm").await?;
     let stores = post.stores("farm").await?;
-    let shelf = crew::shelf(&post.settings);
+    let shelf = crew::shelf(&post.settings)?;
     let mut loops = Loops::new(&post.cancel);
     let address = coordinator::start(&post, &stores, shelf.clone(), listeners, &mut loops).await?;
     for (lane, number) in hands {

@@ -20,10 +20,12 @@ use crate::{
 pub(crate) fn worker(args: &WorkerArgs, settings: &Settings) -> Result<u8> {
     let mut settings = with(settings, &args.hand);
     settings.gpu_memory = args.gpu_memory.unwrap_or(settings.gpu_memory);
-    if let Some(device) = &args.device {
-        settings.device.clone_from(device);
+    // Whoever says nothing about the card's memory means all of it.
+    if settings.gpu_memory == 0
+        && let Some([_, memory]) = settings.device()?.memory()
+    {
+        settings.gpu_memory = u32::try_from(memory).unwrap_or(u32::MAX);
     }
-    check_device(&settings.device)?;
     super::run(&settings, |post| alone(post, Lane::Render))
 }
 
@@ -45,14 +47,6 @@ fn with(settings: &Settings, args: &HandArgs) -> Settings {
     settings
 }
 
-/// This build computes on the CPU; whoever counts on a GPU is told at once and not by slow films.
-fn check_device(device: &str) -> Result<()> {
-    match device {
-        "auto" | "cpu" => Ok(()),
-        other => Err(Error::order(format!("this build cannot compute on \"{other}\"")).mend("give cpu, or auto")),
-    }
-}
-
 /// A process with one lane.
 async fn alone(post: Post, lane: Lane) -> Result<()> {
     let role = role(lane);
@@ -60,7 +54,7 @@ async fn alone(post: Post, lane: Lane) -> Result<()> {
     let health = Health::start(post.settings.health()?, &mut loops).await?;
     health.waits_for("waiting for the stores");
     let stores = post.stores(role).await?;
-    let shelf = shelf(&post.settings);
+    let shelf = shelf(&post.settings)?;
     health.waits_for("loading the model");
     warm(&post, &shelf).await?;
     health.watch(stores.clone(), &mut loops);
@@ -108,7 +102,7 @@ pub(super) fn start(
     let scratch = Scratch::new(&post.settings.data_dir.join("scratch"), &id.0)?;
     let settings = worker::Settings {
         host: name::host(),
-        device: diffusion::device_name(),
+        device: post.settings.device()?.describe(),
         scratch_limit: Some(post.settings.scratch_limit << 20).filter(|limit| *limit > 0),
         ..worker::Settings::new(id, post.settings.reach(&[lane])?, scratch.dir())
     };
@@ -142,8 +136,11 @@ fn role(lane: Lane) -> &'static str {
 }
 
 /// The models that the workers of this process share: the one at hand, and the one before it.
-pub(super) fn shelf(settings: &Settings) -> Arc<Shelf> {
-    Arc::new(Shelf::new(Arc::new(Installed::new(settings.search_path())), 2))
+///
+/// # Errors
+/// When the device of the settings cannot be used: whoever counts on a card is told at once and not by slow films.
+pub(super) fn shelf(settings: &Settings) -> Result<Arc<Shelf>> {
+    Ok(Arc::new(Shelf::new(Arc::new(Installed::new(settings.search_path()).on(settings.device()?)), 2)))
 }
 
 #[cfg(test)]
@@ -151,8 +148,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_that_this_build_lacks_are_refused() {
-        assert!(check_device("auto").is_ok() && check_device("cpu").is_ok());
-        assert!(check_device("cuda:0").unwrap_err().to_string().contains("cuda:0"));
+    fn devices_that_are_not_there_are_refused_before_work_begins() {
+        let at = |device: &str| shelf(&Settings::at("http://127.0.0.1:1", "").with_device(Some(device))).map(drop);
+        assert!(at("auto").is_ok() && at("cpu").is_ok());
+        assert!(at("cuda:99").unwrap_err().to_string().contains("cuda:99"));
     }
 }

@@ -11,7 +11,7 @@ use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
     effort::Spent,
     face::FaceSearch,
-    job::{Compute, Settings},
+    job::Settings,
     ports::model::{self, Bridging, Model, ModelShape, Renderer},
 };
 
@@ -39,10 +39,10 @@ impl EmoModel {
     ///
     /// # Errors
     /// When a file is missing or damaged, or its tensors do not belong to the manifest.
-    pub(crate) fn load(pack: Pack) -> Result<Self> {
+    pub(crate) fn load(pack: Pack, device: crate::Device) -> Result<Self> {
         let (manifest, digest, faces) = (Arc::new(pack.manifest.clone()), pack.digest.clone(), faces(&pack)?);
-        let networks = Forms::new(move |form| Network::load(&pack.manifest, pack.weights()?.computed(form)))?;
-        let speech = Arc::clone(&networks.get(Compute::default())?.audio);
+        let networks = Forms::new(device, move |form| Network::load(&pack.manifest, pack.weights()?.computed(form)))?;
+        let speech = Arc::clone(&networks.get(None)?.audio);
         Ok(Self { manifest, digest, networks, speech, faces })
     }
 
@@ -142,13 +142,13 @@ impl Model for EmoModel {
     fn prepare(&self, portrait: &Portrait, settings: &Settings) -> Result<Bundle> {
         self.check(settings)?;
         portrait.check(self.manifest.picture.size as u32)?;
-        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        let network = self.networks.get(settings.compute)?;
         self.make(&network, portrait).map_err(failed)?.to_bundle()
     }
 
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
         let sampling = self.sampling(settings)?;
-        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        let network = self.networks.get(settings.compute)?;
         let prepared = Prepared::from_bundle(prepared, &self.manifest, &network)?;
         let renderer = EmoRenderer::new(
             Arc::clone(&self.manifest),

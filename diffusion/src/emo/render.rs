@@ -10,6 +10,7 @@ use shared::{
 };
 
 use crate::{
+    cuda::read,
     known::{self, ClipNoise, KnownFrames},
     latents::{self, channels_first, channels_last, finite},
     net::{Network, unet::Conditions},
@@ -32,7 +33,7 @@ impl Prepared {
     pub(crate) fn to_bundle(&self) -> Result<Bundle> {
         let mut bundle = Bundle::default();
         let mut keep = |name: String, tensor: &Tensor| {
-            let numbers = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>()).map_err(failed)?;
+            let numbers = read(tensor).map_err(failed)?;
             bundle.tensors.insert(name, shared::Tensor::new(tensor.dims(), numbers)?);
             Ok::<_, Error>(())
         };
@@ -180,7 +181,7 @@ impl EmoRenderer {
         let given = self.conditions(clip).map_err(failed)?;
         let [c, height, width] = self.latent_shape();
         let f = self.manifest.temporal.clip_frames;
-        let portrait = self.prepared.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
+        let portrait = read(&self.prepared.latent).map_err(failed)?;
         let noise =
             ClipNoise::of(clip, self.seed, [c, height, width], self.manifest.sampler.noise_shared, self.head_path());
         let off_portrait = |latents: &mut [f32]| self.sampling.off_portrait(latents, &portrait);
@@ -212,7 +213,7 @@ impl Renderer for EmoRenderer {
 
     fn portrait(&self) -> Result<Option<shared::Tensor>> {
         let [c, height, width] = self.latent_shape();
-        let latent = self.prepared.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
+        let latent = read(&self.prepared.latent).map_err(failed)?;
         shared::Tensor::new([1, c, height, width], channels_first(&latent, height * width, c)).map(Some)
     }
 

@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::{
+    cuda::read,
     kernels::{
         Form, Geometry, GroupNorm, Heads, LayerNorm, Numbers, Packed, Product, add_to_each, attend, meter::part,
         weigh_branches,
@@ -109,7 +110,7 @@ impl AudioLayer {
     pub(crate) fn steady(&self, masks: &Tensor, weights: Branches) -> Result<Region> {
         let (rows, _) = masks.dims2()?;
         let (channels, weights) = (self.width.inner.channels, [weights.pose, weights.face, weights.lip]);
-        let masks = masks.flatten_all()?.to_vec1::<f32>()?;
+        let masks = read(masks)?;
         let mut constant = vec![0.0f64; rows * channels];
         for (row, masks) in constant.chunks_exact_mut(channels).zip(masks.chunks_exact(3)) {
             for (([of_mask, always], mask), weight) in self.constants.iter().zip(masks).zip(weights) {
@@ -121,10 +122,9 @@ impl AudioLayer {
         let factors = masks.iter().zip(weights.iter().cycle()).map(|(mask, weight)| mask * weight).collect();
         let constant = constant.into_iter().map(|x| x as f32).collect();
         let device = &candle_core::Device::Cpu;
-        Ok(Region {
-            factors: Tensor::from_vec::<_, f32>(factors, (rows, 3), device)?,
-            constant: Tensor::from_vec::<_, f32>(constant, (rows, channels), device)?,
-        })
+        let constant = self.out.bring(&Tensor::from_vec::<_, f32>(constant, (rows, channels), device)?)?;
+        let factors = Tensor::from_vec::<_, f32>(factors, (rows, 3), device)?.to_device(constant.device())?;
+        Ok(Region { factors, constant })
     }
 
     /// Maps `x` `[f, h, w, c]` through the layer; without `audio` (from [`Self::keys`]) it attends to tokens of zeros.

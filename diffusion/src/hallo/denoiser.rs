@@ -90,6 +90,16 @@ impl Denoiser {
         })
     }
 
+    /// Whether it is computed on a card.
+    pub(crate) fn is_on_card(&self) -> bool {
+        self.conv_in.is_on_card()
+    }
+
+    /// `x` where the network is computed.
+    pub(crate) fn bring(&self, x: &Tensor) -> Result<Tensor> {
+        self.conv_in.bring(x)
+    }
+
     pub(super) fn attentions(&self) -> impl Iterator<Item = &Attentions> {
         self.blocks.layers().filter_map(|layer| layer.rest.as_ref())
     }

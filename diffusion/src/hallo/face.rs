@@ -3,6 +3,7 @@
 use candle_core::{Result, Tensor};
 
 use crate::{
+    cuda::read,
     kernels::{Form, Geometry, Numbers, Packed, Product, soften_groups},
     net::{layers::linears, transformer::Width},
     pack::weights::Scope,
@@ -54,7 +55,7 @@ impl FaceAttention {
         let size = channels / heads;
         let kv = self.kv.rows(tokens)?.squeeze(0)?;
         let count = kv.dim(0)?;
-        let kv = kv.flatten_all()?.to_vec1::<f32>()?;
+        let kv = read(&kv)?;
         // One row for each head and token, zero outside of the head's columns.
         let spread = |column: usize, scale: f32| {
             let mut rows = vec![0.0; heads * count * channels];
@@ -64,9 +65,9 @@ impl FaceAttention {
                 let place = &mut row[head * size..][..size];
                 place.iter_mut().zip(of_head).for_each(|(place, x)| *place = scale * x);
             }
-            Tensor::from_vec(rows, (heads * count, channels), tokens.device())
+            Tensor::from_vec(rows, (heads * count, channels), &candle_core::Device::Cpu)
         };
-        let numbers = |x: Tensor| Ok::<_, candle_core::Error>(Numbers::Single(x.flatten_all()?.to_vec1()?));
+        let numbers = |x: Tensor| Ok::<_, candle_core::Error>(Numbers::Single(read(&x)?));
         let scores = numbers(self.q_back.rows(&spread(0, 1.0 / (size as f32).sqrt())?)?)?;
         let values = numbers(self.out.rows(&spread(channels, 1.0)?)?)?;
         Ok(FaceProducts {

@@ -15,8 +15,9 @@ use super::{
     region::Masks,
 };
 use crate::{
+    cuda::read,
     pack::hallo::{Branches, HalloConfig},
-    sampler::{Sampling, Start},
+    sampler::{Outputs, Sampling, Start},
 };
 
 /// What the network knows of the portrait; maps with their channels last. Nothing of it depends on the settings.
@@ -116,7 +117,11 @@ impl Film {
         let none = vec![None; banks.len()];
         let faces = |tokens: &Tensor| network.reference.faces(tokens);
         Ok(Self {
-            seeing: steady(Tokens::Seeing, banks.into_iter().map(Some).collect(), Some(portrait.locator.clone()))?,
+            seeing: steady(
+                Tokens::Seeing,
+                banks.into_iter().map(Some).collect(),
+                Some(network.denoiser.bring(&portrait.locator)?),
+            )?,
             blind: guided.then(|| steady(Tokens::Blind, none, None)).transpose()?,
             reference_faces: [faces(&portrait.tokens[0])?, faces(&portrait.tokens[1])?],
             latent: portrait.latent.clone(),
@@ -181,9 +186,21 @@ impl Film {
         given: &ClipConditions,
         deep: &mut Deep,
     ) -> Result<(Vec<f32>, Option<Vec<f32>>)> {
+        let (seeing, blind) = self.outputs(network, noisy, at, given, deep)?;
+        Ok((read(&seeing)?, blind.as_ref().map(read).transpose()?))
+    }
+
+    /// As [`Self::step`], where the network is computed.
+    fn outputs(
+        &self,
+        network: &Network,
+        noisy: &Tensor,
+        at: Step,
+        given: &ClipConditions,
+        deep: &mut Deep,
+    ) -> Result<Outputs> {
         let run = |steady, clip, deep: &mut Option<Tensor>| {
-            let output = network.denoiser.step(noisy, (at.t, !at.whole), (steady, clip), deep)?;
-            output.flatten_all()?.to_vec1::<f32>()
+            network.denoiser.step(noisy, (at.t, !at.whole), (steady, clip), deep)
         };
         let seeing = run(&self.seeing, &given.seeing[..], &mut deep.seeing)?;
         let blind = self.blind.as_ref().zip(given.blind.as_ref()).filter(|_| at.guided);
@@ -227,7 +244,15 @@ impl Film {
         given: &ClipConditions,
         step: &mut dyn FnMut(u32) -> Control,
     ) -> shared::Result<Vec<f32>> {
-        let mut deep = Deep::default();
+        let (mut deep, start) = (Deep::default(), start.into());
+        if network.denoiser.is_on_card()
+            && sampling.stays_on_card(&start)
+            && let Start::Noise(noise) = start
+        {
+            let (frames, height, width, channels) = self.latent_shape();
+            let shape = [frames, height, width, channels];
+            return sampling.run_on_card(noise, shape, step, |x, at| self.outputs(network, x, at, given, &mut deep));
+        }
         sampling.run(start, step, |x, at| {
             let noisy = Tensor::from_slice(x, self.latent_shape(), &Device::Cpu)?;
             let (mut seeing, blind) = self.step(network, &noisy, at, given, &mut deep)?;

@@ -50,7 +50,7 @@ impl HalloModel {
     ///
     /// # Errors
     /// When a file is missing or damaged, or its tensors do not belong to the pack's sizes.
-    pub(crate) fn load(pack: &HalloPack) -> Result<Self> {
+    pub(crate) fn load(pack: &HalloPack, device: crate::Device) -> Result<Self> {
         let source = pack.clone();
         Ok(Self {
             name: pack.about.name.clone(),
@@ -59,8 +59,8 @@ impl HalloModel {
             faces: faces(pack)?,
             recogniser: pack.file(Role::FaceEmbedding).cloned(),
             config: Arc::new(pack.config.clone()),
-            networks: Forms::new(move |form| {
-                Network::load(&source.config, source.network()?.computed(form), source.vae()?.computed(form))
+            networks: Forms::new(device, move |form| {
+                Network::load(&source.config, source.network()?.computed(form), source.vae()?.computed(form.decoding()))
             })?,
         })
     }
@@ -79,7 +79,7 @@ impl HalloModel {
         self.recogniser.as_ref().map_or(Ok(()), PackFile::check)?;
         let embedding = self.faces.embedding(portrait)?;
         let masks = Masks::new(&levels)?;
-        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        let network = self.networks.get(settings.compute)?;
         let make = || {
             let embedding = Tensor::from_vec(embedding, (1, self.config.face.embedding), &Device::Cpu)?;
             let region = Tensor::from_vec(region, (1, size, size, 3), &Device::Cpu)?;
@@ -212,7 +212,7 @@ impl Model for HalloModel {
 
     fn renderer(&self, prepared: &Bundle, settings: &Settings, seed: u64) -> Result<Box<dyn Renderer>> {
         let manner = self.manner(settings)?;
-        let network = self.networks.get(settings.compute.unwrap_or_default())?;
+        let network = self.networks.get(settings.compute)?;
         let prepared = Prepared::from_bundle(prepared, &self.config, &network)?;
         Ok(Box::new(HalloRenderer::new(Arc::clone(&self.config), network, prepared, manner, seed)))
     }

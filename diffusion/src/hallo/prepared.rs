@@ -4,7 +4,7 @@ use candle_core::{Device, Tensor};
 use shared::{Bundle, Error, Result};
 
 use super::{film::Prepared, network::Network, region::Masks};
-use crate::{pack::hallo::HalloConfig, sampler::failed};
+use crate::{cuda::read, pack::hallo::HalloConfig, sampler::failed};
 
 /// Names of what was made with blind and with seeing face tokens.
 const SIDES: [&str; 2] = ["blind", "seeing"];
@@ -14,7 +14,7 @@ impl Prepared {
     pub(crate) fn to_bundle(&self) -> Result<Bundle> {
         let mut bundle = Bundle::default();
         let mut keep = |name: String, tensor: &Tensor| {
-            let numbers = tensor.flatten_all().and_then(|tensor| tensor.to_vec1::<f32>()).map_err(failed)?;
+            let numbers = read(tensor).map_err(failed)?;
             bundle.tensors.insert(name, shared::Tensor::new(tensor.dims(), numbers)?);
             Ok::<_, Error>(())
         };

@@ -13,6 +13,7 @@ use super::{
     network::Network,
 };
 use crate::{
+    cuda::read,
     known::{self, ClipNoise, KnownFrames},
     latents::{self, channels_first, channels_last, finite},
     pack::hallo::HalloConfig,
@@ -119,7 +120,7 @@ impl Renderer for HalloRenderer {
 
     fn portrait(&self) -> Result<Option<shared::Tensor>> {
         let [c, height, width] = self.latent_shape();
-        let latent = self.portrait.latent.flatten_all().and_then(|latent| latent.to_vec1()).map_err(failed)?;
+        let latent = read(&self.portrait.latent).map_err(failed)?;
         shared::Tensor::new([1, c, height, width], channels_first(&latent, height * width, c)).map(Some)
     }
 

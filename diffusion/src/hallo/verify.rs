@@ -17,6 +17,7 @@ use super::{
     region::Masks,
 };
 use crate::{
+    cuda::read,
     kernels::Form,
     pack::hallo::{HalloConfig, HalloPack},
     sampler::{Sampling, failed},
@@ -34,6 +35,8 @@ pub struct VerifyOptions {
     pub reference: Option<ReferenceReading>,
     /// How exactly the network is computed; speech is always heard exactly.
     pub compute: Compute,
+    /// Where it is computed.
+    pub device: crate::Device,
 }
 
 /// One golden tensor.
@@ -93,8 +96,8 @@ pub(crate) fn verify(
     let mut table = Table { golden: &golden, tolerance: options.tolerance, rows: Vec::new(), each };
     let config = &pack.config;
     let features = speech(pack, &mut table)?;
-    let form = Form::of(options.compute);
-    let network = Network::load(config, pack.network()?.computed(form), pack.vae()?.computed(form))?;
+    let form = Form::on(options.device, Some(options.compute))?;
+    let network = Network::load(config, pack.network()?.computed(form), pack.vae()?.computed(form.decoding()))?;
     Walk { config, network: &network, reference, features: &features }.go(&mut table)?;
     table.finish();
     let rows = table.rows;
@@ -120,7 +123,7 @@ impl Table<'_> {
 
     /// As [`Self::compare`], for a tensor whose axes lie like those of the golden one.
     fn tensor(&mut self, name: &str, found: &Tensor) -> candle_core::Result<()> {
-        self.compare(name, &found.flatten_all()?.to_vec1::<f32>()?);
+        self.compare(name, &read(found)?);
         Ok(())
     }
 

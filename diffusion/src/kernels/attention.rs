@@ -12,6 +12,7 @@ use super::{
     tile::{rows_of, store, tile},
     wide::wide,
 };
+use crate::cuda::{self, Queries};
 
 /// Query rows that one task of a thread takes: enough to pay for packing the keys.
 const TASK_ROWS: usize = 256;
@@ -38,6 +39,9 @@ pub(crate) fn attend_self(heads: Heads, qkv: &Tensor) -> Result<Tensor> {
     let (n, rows, width) = qkv.dims3()?;
     check(heads, width, 3)?;
     meter::count(2 * n * rows * rows * heads.channels);
+    if cuda::takes(qkv) {
+        return cuda::attend(heads, Queries { rows: qkv, shared: false }, qkv, None, 0);
+    }
     op::run("attend-self", [qkv], (n, rows, heads.channels), |[qkv], out| {
         tasks(heads, rows, out, |batch| {
             let qkv = &qkv[batch * rows * width..][..rows * width];
@@ -59,6 +63,9 @@ pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor, blind: usize) -> Res
         bail!("attention of {:?} to {:?} with {heads:?}", q.dims(), kv.dims());
     }
     meter::count(2 * n * rows * keys * channels);
+    if cuda::takes(q) {
+        return cuda::attend(heads, Queries { rows: q, shared: true }, kv, None, blind);
+    }
     op::run("attend", [q, kv], (n + blind, rows, channels), |[q, kv], out| {
         tasks(heads, rows, &mut out[..n * rows * channels], |batch| {
             let kv = &kv[batch * m / n * keys * width..][..keys * width];
@@ -82,6 +89,9 @@ pub(crate) fn attend_joined(heads: Heads, q: &Tensor, first: &Tensor, second: &T
         bail!("attention of {:?} to {:?} and {:?} with {heads:?}", q.dims(), first.dims(), second.dims());
     }
     meter::count(2 * n * rows * channels * (sizes[0].1 + sizes[1].1));
+    if cuda::takes(q) {
+        return cuda::attend(heads, Queries { rows: q, shared: false }, first, Some(second), 0);
+    }
     op::run("attend-joined", [q, first, second], (n, rows, channels), |[q, first, second], out| {
         tasks(heads, rows, out, |batch| {
             let [first, second] = [(first, sizes[0]), (second, sizes[1])].map(|(data, (m, keys, width))| {
@@ -109,6 +119,9 @@ pub(crate) fn soften_groups(x: &Tensor, size: usize) -> Result<Tensor> {
     let Some(width) = x.dims().last().copied().filter(|width| size > 0 && width % size == 0) else {
         bail!("rows of {:?} are not groups of {size}", x.dims());
     };
+    if cuda::takes(x) {
+        return cuda::soften(x, size);
+    }
     op::run("soften", [x], x.dims(), |[x], out| {
         out.par_chunks_mut(TASK_ROWS * width).zip(x.par_chunks(TASK_ROWS * width)).for_each(|(out, x)| {
             out.copy_from_slice(x);

@@ -3,6 +3,10 @@
 use shared::job::Compute;
 
 use super::{engine::Engine, lines::Parts};
+use crate::{
+    cuda::{Card, Kind, Lane},
+    device::Device,
+};
 
 /// How products are computed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +23,8 @@ pub(crate) enum Form {
         /// Who multiplies.
         engine: Engine,
     },
+    /// On an NVIDIA card.
+    Card(Card),
 }
 
 impl Form {
@@ -28,11 +34,43 @@ impl Form {
             Compute::Exact => Self::Exact,
             // Three products of halves are faster than one in single precision where tile registers make them, and only there.
             Compute::F32 => Engine::amx().map_or(Self::Minimal, |engine| Self::Tiled { parts: Parts::Two, engine }),
+            // More than was asked for: there are no instructions for it.
+            Compute::F16 => Self::of(Compute::F32),
             Compute::Bf16 => {
                 // Without instructions for them, widening short numbers costs what single precision does not.
                 let engine = Engine::amx().or_else(Engine::dot);
                 engine.map_or(Self::Minimal, |engine| Self::Tiled { parts: Parts::One, engine })
             }
+        }
+    }
+
+    /// The form of a network on `device` for orders of `compute`, or for those that say nothing of it.
+    ///
+    /// # Errors
+    /// When the device has none that is as exact.
+    pub(crate) fn on(device: Device, compute: Option<Compute>) -> shared::Result<Self> {
+        #[cfg(test)]
+        if let Some(card) = crate::cuda::played(compute) {
+            return Ok(Self::Card(card));
+        }
+        let Device::Cuda(ordinal) = device else { return Ok(Self::of(compute.unwrap_or_default())) };
+        let kind = match compute {
+            Some(Compute::Exact) => {
+                return Err(shared::Error::order(format!("cuda:{ordinal} does not compute exactly as a CPU does"))
+                    .mend("order f32, bf16 or f16, or render on a CPU"));
+            }
+            Some(Compute::F32) => Kind::F32,
+            Some(Compute::F16) => Kind::F16,
+            Some(Compute::Bf16) | None => Kind::Bf16,
+        };
+        Ok(Self::Card(Card { ordinal: Some(ordinal), lane: Lane::Draw, kind }))
+    }
+
+    /// The same for the picture autoencoder, which works beside the rest.
+    pub(crate) fn decoding(self) -> Self {
+        match self {
+            Self::Card(card) => Self::Card(Card { lane: Lane::Decode, ..card }),
+            other => other,
         }
     }
 
@@ -43,6 +81,7 @@ impl Form {
             Self::Minimal => "fused multiply-add, minimal filtering".into(),
             Self::Tiled { parts: Parts::One, engine } => format!("one bf16 part, {}", engine.name()),
             Self::Tiled { parts: Parts::Two, engine } => format!("two bf16 parts, {}", engine.name()),
+            Self::Card(card) => format!("{} on a card", card.kind.name()),
         }
     }
 

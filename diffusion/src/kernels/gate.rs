@@ -4,12 +4,16 @@ use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{math, op, wide::wide};
+use crate::cuda::{self, Activation};
 
 /// Numbers that one task of a thread computes.
 const TASK: usize = 16_384;
 
 /// GEGLU of rows `[.., 2 n]`: the first half of each times the exact GELU of the second, `[.., n]`.
 pub(crate) fn geglu(x: &Tensor) -> Result<Tensor> {
+    if cuda::takes(x) {
+        return cuda::geglu(x);
+    }
     let mut shape = x.dims().to_vec();
     let Some(last) = shape.last_mut().filter(|last| **last % 2 == 0) else { bail!("GEGLU needs even rows") };
     *last /= 2;
@@ -34,20 +38,27 @@ pub(crate) fn geglu(x: &Tensor) -> Result<Tensor> {
 
 /// x times the logistic function of x.
 pub(crate) fn silu(x: &Tensor) -> Result<Tensor> {
-    each(x, "silu", math::silu)
+    each(x, ("silu", Activation::Silu), math::silu)
 }
 
 /// The exact GELU.
 pub(crate) fn gelu(x: &Tensor) -> Result<Tensor> {
-    each(x, "gelu", math::gelu)
+    each(x, ("gelu", Activation::Gelu), math::gelu)
 }
 
 /// The larger of x and 0; NaN stays NaN.
 pub(crate) fn relu(x: &Tensor) -> Result<Tensor> {
-    each(x, "relu", |x| if x < 0.0 { 0.0 } else { x })
+    each(x, ("relu", Activation::Relu), |x| if x < 0.0 { 0.0 } else { x })
 }
 
-fn each(x: &Tensor, name: &'static str, f: impl Fn(f32) -> f32 + Sync + Copy) -> Result<Tensor> {
+fn each(
+    x: &Tensor,
+    (name, on_card): (&'static str, Activation),
+    f: impl Fn(f32) -> f32 + Sync + Copy,
+) -> Result<Tensor> {
+    if cuda::takes(x) {
+        return cuda::activate(x, on_card);
+    }
     op::run(name, [x], x.dims(), |[x], out| {
         out.par_chunks_mut(TASK).zip(x.par_chunks(TASK)).for_each(|(out, x)| {
             wide(

@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::op;
+use crate::cuda;
 
 /// Numbers that one task of a thread copies.
 const TASK: usize = 65_536;
@@ -14,6 +15,9 @@ pub(crate) fn join(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     let ((n, h, w, a), (m, h2, w2, b)) = (x.dims4()?, y.dims4()?);
     if (h, w) != (h2, w2) || m == 0 || n % m != 0 {
         bail!("maps {:?} cannot be joined to {:?}", y.dims(), x.dims());
+    }
+    if cuda::takes(x) {
+        return cuda::join(x, y);
     }
     let per_task = TASK.div_ceil(a + b);
     op::run("join", [x, y], (n, h, w, a + b), |[x, y], out| {

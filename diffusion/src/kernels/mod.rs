@@ -8,6 +8,8 @@
 //! take fewer multiplications ([`winograd`]), or with factors as sums of one or two `bfloat16` numbers ([`lines`]) that tile registers
 //! multiply ([`engine`]). Weights are packed for one form when they are loaded.
 //!
+//! What is on a card goes there: each operator asks first ([`crate::cuda`]).
+//!
 //! In every form each number is computed by the same additions in the same order, however many threads there are. In the exact form
 //! that holds for vector registers of every width too; fused multiply-add is asked for by name. Tests hold this for the number of
 //! threads; for other registers it is meant by construction, and has been run with 512 bits only.

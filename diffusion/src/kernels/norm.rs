@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::{math, op, wide::wide};
+use crate::cuda::{self, GroupNormSizes, Resident};
 
 /// Rows whose sums are kept in single precision before they are added to double precision.
 const PARTIAL: usize = 32;
@@ -26,12 +27,14 @@ pub(crate) struct GroupNorm {
     eps: f64,
     scale: Vec<f32>,
     shift: Vec<f32>,
+    /// Scale and shift on a card.
+    placed: [Resident; 2],
 }
 
 impl GroupNorm {
     /// A layer with a scale and a shift for each channel.
     pub(crate) fn new(groups: usize, eps: f64, scale: Vec<f32>, shift: Vec<f32>) -> Self {
-        Self { groups, eps, scale, shift }
+        Self { groups, eps, scale, shift, placed: Default::default() }
     }
 
     /// Maps `[n, .., channels]`, normalised.
@@ -63,6 +66,11 @@ impl GroupNorm {
             }
             Rows::ByPixel(frames) => bail!("{n} maps are not films of {frames} frames"),
         };
+        if cuda::takes(x) {
+            let affine = [self.placed[0].get(&self.scale, x)?, self.placed[1].get(&self.shift, x)?];
+            let sizes = GroupNormSizes { n, pixels, groups: self.groups, frames };
+            return cuda::group_norm(x, sizes, [&affine[0], &affine[1]], (self.eps as f32, silu), shape);
+        }
         op::run("group-norm", [x], shape, |[x], out| {
             let affine: Vec<(Vec<f32>, Vec<f32>)> =
                 x.par_chunks_exact(pixels * channels).map(|map| self.affine(map, pixels)).collect();
@@ -161,6 +169,8 @@ pub(crate) struct LayerNorm {
     scale: Vec<f32>,
     /// One shift, or one for each place of a cycle of rows.
     shift: Vec<f32>,
+    /// Both on a card.
+    placed: [Resident; 2],
 }
 
 impl LayerNorm {
@@ -169,13 +179,13 @@ impl LayerNorm {
 
     /// A layer with a scale and a shift for each channel.
     pub(crate) fn new(scale: Vec<f32>, shift: Vec<f32>) -> Self {
-        Self { scale, shift }
+        Self { scale, shift, placed: Default::default() }
     }
 
     /// The same layer that also adds `codes` (`[cycle, channels]`) to rows in turn: row r gets code r mod cycle.
     pub(crate) fn with_codes(&self, codes: &[f32]) -> Self {
         let shift = codes.iter().zip(self.shift.iter().cycle()).map(|(code, shift)| code + shift).collect();
-        Self { scale: self.scale.clone(), shift }
+        Self::new(self.scale.clone(), shift)
     }
 
     /// Rows `[.., channels]`, normalised.
@@ -183,6 +193,10 @@ impl LayerNorm {
         let channels = self.scale.len();
         if x.dims().last() != Some(&channels) {
             bail!("a layer norm over {channels} channels got {:?}", x.dims());
+        }
+        if cuda::takes(x) {
+            let (scale, shift) = (self.placed[0].get(&self.scale, x)?, self.placed[1].get(&self.shift, x)?);
+            return cuda::layer_norm(x, &scale, &shift, Self::EPS);
         }
         let cycle = self.shift.len() / channels;
         let per_task = TASK.div_ceil(channels);

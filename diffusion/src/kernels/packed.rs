@@ -7,6 +7,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{form::Form, lines::LINE, tiles::Tiles};
+use crate::cuda;
 
 /// Numbers of one column block: two vectors of the widest registers that this machine has.
 ///
@@ -94,6 +95,8 @@ pub(super) enum Data {
     Numbers(Numbers),
     /// For tile registers.
     Tiles(Tiles),
+    /// On a card.
+    Card(cuda::Placed),
 }
 
 impl Packed {
@@ -120,6 +123,12 @@ impl Packed {
         {
             return Self { taps, inner, outer, width: LINE, minimal: false, data: Data::Tiles(tiles) };
         }
+        if let Form::Card(card) = form
+            && !matches!(weights, Numbers::Absent(_))
+        {
+            let data = Data::Card(cuda::place(card, weights, [outer, inner, taps], &from));
+            return Self { taps, inner, outer, width: 1, minimal: false, data };
+        }
         let width = block_width(outer);
         let sizes = [outer, inner, taps, width];
         let data = match weights {
@@ -133,6 +142,14 @@ impl Packed {
     /// Whether there are no weights, only their count.
     pub(super) fn is_absent(&self) -> bool {
         matches!(self.data, Data::Numbers(Numbers::Absent(_)))
+    }
+
+    /// The weights on a card, if they belong there.
+    pub(super) fn on_card(&self) -> Option<&cuda::Placed> {
+        match &self.data {
+            Data::Card(placed) => Some(placed),
+            _ => None,
+        }
     }
 
     /// The numbers of one block of columns that belong to some inputs of a tap, `[inputs][width]`; those of half precision are widened
@@ -153,7 +170,7 @@ impl Packed {
                 data[from..][..count].convert_to_f32_slice(scratch);
                 scratch
             }
-            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) => {
+            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) | Data::Card(_) => {
                 scratch.resize(count, 0.0);
                 scratch
             }

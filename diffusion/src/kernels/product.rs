@@ -9,6 +9,7 @@ use super::{
     packed::{Data, Packed},
     winograd::Plan,
 };
+use crate::cuda;
 
 /// Below this many multiply-adds, threads cost more than they bring.
 pub(super) const WORTH_THREADS: usize = 200_000;
@@ -68,13 +69,15 @@ impl Geometry {
 pub(crate) struct Product {
     pub(super) weights: Packed,
     bias: Option<Vec<f32>>,
+    /// The bias on a card.
+    placed: cuda::Resident,
     pub(super) geometry: Geometry,
 }
 
 impl Product {
     /// A layer with `weights` that have the geometry's taps.
     pub(crate) fn new(weights: Packed, bias: Option<Vec<f32>>, geometry: Geometry) -> Self {
-        Self { weights, bias, geometry }
+        Self { weights, bias, placed: cuda::Resident::default(), geometry }
     }
 
     /// The bias, or nothing.
@@ -103,7 +106,7 @@ impl Product {
     pub(crate) fn rows_of(&self, x: &Tensor, columns: Range<usize>) -> Result<Tensor> {
         let Packed { inner, outer, width, .. } = self.weights;
         let aligned = |at: usize| at.is_multiple_of(width) || at == outer;
-        if !aligned(columns.start) || !aligned(columns.end) {
+        if self.weights.on_card().is_none() && (!aligned(columns.start) || !aligned(columns.end)) {
             return self.rows(x)?.narrow(x.rank() - 1, columns.start, columns.len())?.contiguous();
         }
         let mut shape = x.dims().to_vec();
@@ -122,10 +125,41 @@ impl Product {
 
     /// As [`Self::maps`], with another bias, added to `residual`.
     pub(crate) fn maps_onto(&self, x: &Tensor, bias: Option<&[f32]>, residual: Option<&Tensor>) -> Result<Tensor> {
+        let (sizes, shape) = self.map_sizes(x)?;
+        self.run(x, sizes, shape, bias, residual)
+    }
+
+    /// Sizes and shape of what comes of maps `x`.
+    fn map_sizes(&self, x: &Tensor) -> Result<(Sizes, Vec<usize>)> {
         let (n, height, width, _) = x.dims4()?;
         let output = self.geometry.output([height, width]);
         let shape = vec![n, output[0], output[1], self.weights.outer];
-        self.run(x, Sizes { input: [height, width], output, order: Order::ByRow }, shape, bias, residual)
+        Ok((Sizes { input: [height, width], output, order: Order::ByRow }, shape))
+    }
+
+    /// As [`Self::maps`], with a vector `shift` `[1, outer]` added to every pixel.
+    pub(crate) fn maps_shifted(&self, x: &Tensor, shift: &Tensor) -> Result<Tensor> {
+        if self.weights.on_card().is_some() && !meter::runs() {
+            let (sizes, shape) = self.map_sizes(x)?;
+            return self.run_on_card(x, sizes, shape, 0..self.weights.outer, self.bias(), [Some(shift), None]);
+        }
+        // The same for every pixel: another bias.
+        let shift = shift.flatten_all()?.to_vec1::<f32>()?;
+        let bias: Vec<f32> = shift.iter().zip(self.bias().unwrap_or_default()).map(|(a, b)| a + b).collect();
+        self.maps_onto(x, Some(&bias), None)
+    }
+
+    /// Whether the weights are on a card.
+    pub(crate) fn is_on_card(&self) -> bool {
+        self.weights.on_card().is_some()
+    }
+
+    /// `x` on the device and in the numbers of this layer's weights, so that it needs not be taken there again and again.
+    pub(crate) fn bring(&self, x: &Tensor) -> Result<Tensor> {
+        match self.weights.on_card() {
+            Some(placed) => cuda::bring(x, placed.get()?),
+            None => Ok(x.clone()),
+        }
     }
 
     /// Rows `[films, pixels, frames, inner]` through a layer of one tap, added to maps `[films * frames, .., outer]`:
@@ -174,6 +208,9 @@ impl Product {
         if self.weights.is_absent() && !meter::runs() {
             bail!("a layer without weights can be measured, not run");
         }
+        if self.weights.on_card().is_some() && !meter::runs() {
+            return self.run_on_card(x, sizes, shape, columns, bias, [None, residual]);
+        }
         let zeros = vec![0.0; inner];
         let fill = |x: &[f32], residual: Option<&[f32]>, out: &mut [f32]| {
             Job { layer: self, x, zeros: &zeros, sizes, columns: columns.clone(), bias, residual }.go(out);
@@ -182,6 +219,34 @@ impl Product {
             None => op::run("product", [x], shape, |[x], out| fill(x, None, out)),
             Some(residual) => op::run("product", [x, residual], shape, |[x, r], out| fill(x, Some(r), out)),
         }
+    }
+}
+
+impl Product {
+    /// As [`Self::run_columns`], on the card that holds the weights, with a shift added to every pixel.
+    fn run_on_card(
+        &self,
+        x: &Tensor,
+        sizes: Sizes,
+        shape: Vec<usize>,
+        columns: Range<usize>,
+        bias: Option<&[f32]>,
+        [shift, residual]: [Option<&Tensor>; 2],
+    ) -> Result<Tensor> {
+        let Some(placed) = self.weights.on_card() else { bail!("the weights are not on a card") };
+        // The layer's own bias is there already; any other goes over with this call.
+        let own = self.bias().filter(|own| bias.is_some_and(|bias| own.as_ptr_range().contains(&bias.as_ptr())));
+        let asked = cuda::Asked {
+            geometry: self.geometry,
+            input: sizes.input,
+            output: sizes.output,
+            by_column: sizes.order == Order::ByColumn,
+            columns,
+            bias: own.map_or(bias.map(|bias| (bias, None)), |own| Some((own, Some(&self.placed)))),
+            shift,
+            residual,
+        };
+        cuda::product(placed.get()?, self.weights.inner, x, &asked, shape)
     }
 }
 
@@ -218,7 +283,7 @@ impl<'a> Job<'a> {
         let Packed { inner, outer, minimal, ref data, .. } = self.layer.weights;
         match data {
             Data::Tiles(tiles) => self.tiled(tiles, out),
-            Data::Numbers(_) => match Plan::of(self.layer.geometry, [inner, outer], self.sizes.output) {
+            Data::Numbers(_) | Data::Card(_) => match Plan::of(self.layer.geometry, [inner, outer], self.sizes.output) {
                 Some(plan) if minimal => self.winograd(plan, out),
                 _ => self.direct(out),
             },

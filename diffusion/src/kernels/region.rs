@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor, bail};
 use rayon::prelude::*;
 
 use super::op;
+use crate::cuda;
 
 /// Numbers that one task of a thread computes.
 const TASK: usize = 65_536;
@@ -13,6 +14,9 @@ pub(crate) fn weigh_branches(x: &Tensor, weights: &Tensor) -> Result<Tensor> {
     let ((_, rows, width), (weight_rows, branches)) = (x.dims3()?, weights.dims2()?);
     if rows != weight_rows || branches == 0 || width % branches != 0 {
         bail!("weights {:?} of the branches of {:?}", weights.dims(), x.dims());
+    }
+    if cuda::takes(x) {
+        return cuda::weigh(x, weights);
     }
     let per_task = TASK.div_ceil(width);
     op::run("weigh-branches", [x, weights], x.dims(), |[x, weights], out| {
@@ -34,6 +38,9 @@ pub(crate) fn add_to_each(x: &Tensor, y: &Tensor) -> Result<Tensor> {
     let size = y.elem_count();
     if x.elem_count() != x.dim(0)? * size {
         bail!("{:?} cannot be added to each of {:?}", y.dims(), x.dims());
+    }
+    if cuda::takes(x) {
+        return cuda::add_to_each(x, y);
     }
     op::run("add-to-each", [x, y], x.dims(), |[x, y], out| {
         out.par_chunks_mut(size).zip(x.par_chunks(size)).for_each(|(out, x)| {

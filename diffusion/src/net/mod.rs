@@ -56,7 +56,7 @@ impl Network {
             )?,
             projection: projection::AudioProjection::load(&root.at("audio_projection"), manifest)?,
             speed: speed::SpeedLayers::load(&root.at("speed_layers"), manifest)?,
-            vae: vae::Vae::load(&root.at("vae"), &manifest.vae)?,
+            vae: vae::Vae::load(&root.at("vae").decoding(), &manifest.vae)?,
             audio: Arc::new(audio_encoder::AudioEncoder::load(&root.at("audio_encoder").exact(), &manifest.audio)?),
         };
         weights.finish()?;

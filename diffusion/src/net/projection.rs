@@ -4,6 +4,7 @@ use candle_core::{Result, Tensor};
 
 use super::layers::{layer_norm, linear};
 use crate::{
+    cuda::bring,
     kernels::{LayerNorm, Product, silu},
     pack::{manifest::Manifest, weights::Scope},
 };
@@ -41,7 +42,7 @@ impl AudioProjection {
         // The first layer sees each feature alone: run it once a feature, not once a window.
         let rows = self.linear_1.rows(features)?;
         let windows: Vec<Tensor> = (0..count).map(|offset| rows.narrow(0, offset, frames)).collect::<Result<_>>()?;
-        let windows = Tensor::stack(&windows, 1)?.broadcast_add(&self.offsets)?;
+        let windows = Tensor::stack(&windows, 1)?.broadcast_add(&bring(&self.offsets, &rows)?)?;
         self.norm.forward(&self.linear_2.rows(&silu(&windows)?)?)
     }
 }

@@ -52,13 +52,7 @@ impl Resnet {
     pub(crate) fn forward(&self, x: &Tensor, time: Option<&Tensor>) -> Result<Tensor> {
         let h = self.norm1.forward_silu(x)?;
         let h = match (&self.time, time) {
-            (Some(projection), Some(time)) => {
-                // What time adds is the same for every pixel: another bias.
-                let shift = projection.rows(time)?.flatten_all()?.to_vec1::<f32>()?;
-                let bias: Vec<f32> =
-                    shift.iter().zip(self.conv1.bias().unwrap_or_default()).map(|(a, b)| a + b).collect();
-                self.conv1.maps_onto(&h, Some(&bias), None)?
-            }
+            (Some(projection), Some(time)) => self.conv1.maps_shifted(&h, &projection.rows(time)?)?,
             _ => self.conv1.maps(&h)?,
         };
         let h = self.norm2.forward_silu(&h)?;

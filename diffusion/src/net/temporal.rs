@@ -9,6 +9,7 @@ use super::{
     transformer::{EPS, Width},
 };
 use crate::{
+    cuda::bring,
     kernels::{GroupNorm, LayerNorm, Product},
     pack::{manifest::Temporal, weights::Scope},
 };
@@ -65,8 +66,8 @@ impl TemporalModule {
 
     /// Keys and values of speed tokens `[1, f, token]`.
     pub(crate) fn speed_keys(&self, tokens: &Tensor) -> Result<Tensor> {
-        let code = Tensor::from_slice(&self.speed_code, tokens.shape(), tokens.device())?;
-        self.speed.keys(&tokens.add(&code)?)
+        let code = Tensor::from_slice(&self.speed_code, tokens.shape(), &candle_core::Device::Cpu)?;
+        self.speed.keys(&tokens.add(&bring(&code, tokens)?)?)
     }
 
     /// Maps `x` `[films * f, h, w, c]` through the module; without `speed` the speed attention is left out.

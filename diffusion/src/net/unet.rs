@@ -12,6 +12,7 @@ use super::{
     transformer::SpatialTransformer,
 };
 use crate::{
+    cuda::bring,
     kernels::{Geometry, GroupNorm, Numbers, Packed, Product, silu},
     pack::{manifest::Manifest, weights::Scope},
 };
@@ -101,9 +102,12 @@ impl Denoiser {
     /// What `conv_in` adds to every frame: from the portrait's latent `[1, s, s, channels]` and the Face Locator's
     /// map `[1, s, s, c]`.
     pub(crate) fn base(&self, portrait: &Tensor, face: &Tensor) -> Result<Tensor> {
-        let base = match &self.conv_reference {
-            Some(conv) => conv.maps_onto(portrait, Some(&self.bias), Some(face))?,
-            None => face.broadcast_add(&Tensor::from_slice(&self.bias, self.bias.len(), face.device())?)?,
+        let base = if let Some(conv) = &self.conv_reference {
+            conv.maps_onto(portrait, Some(&self.bias), Some(face))?
+        } else {
+            let face = self.conv_in.bring(face)?;
+            let bias = Tensor::from_slice(&self.bias, self.bias.len(), &candle_core::Device::Cpu)?;
+            face.broadcast_add(&bring(&bias, &face)?)?
         };
         base.repeat((self.frames, 1, 1, 1))
     }
@@ -137,6 +141,16 @@ impl Denoiser {
     #[cfg(test)]
     pub(crate) fn time(&self) -> &TimeEmbedding {
         &self.time
+    }
+
+    /// Whether it is computed on a card.
+    pub(crate) fn is_on_card(&self) -> bool {
+        self.conv_in.is_on_card()
+    }
+
+    /// `x` where the network is computed.
+    pub(crate) fn bring(&self, x: &Tensor) -> Result<Tensor> {
+        self.conv_in.bring(x)
     }
 
     /// All layers in the order in which they run.

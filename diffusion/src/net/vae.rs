@@ -1,6 +1,6 @@
 //! Picture autoencoder in the layout of Stable Diffusion's, with optional patches.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Device, Result, Tensor};
 
 use super::{
     attention::SelfAttention,
@@ -9,6 +9,7 @@ use super::{
     transformer::tokens,
 };
 use crate::{
+    cuda::bring,
     kernels::{Geometry, GroupNorm, Product},
     pack::{manifest, weights::Scope},
 };
@@ -44,20 +45,22 @@ impl Vae {
     /// The latents of pictures: the mean of the posterior, shifted and scaled.
     pub(crate) fn encode(&self, pictures: &Tensor) -> Result<Tensor> {
         let moments = self.quant.maps(&self.encoder.forward(&fold(pictures, self.patch)?)?)?;
-        let device = moments.device();
-        let latent = self.shift.len();
-        let shift = Tensor::from_slice(&self.shift, latent, device)?;
-        let scale = Tensor::from_slice(&self.scale, latent, device)?;
-        moments.narrow(3, 0, latent)?.broadcast_sub(&shift)?.broadcast_mul(&scale)
+        let [shift, scale] = self.affine(&moments)?;
+        moments.narrow(3, 0, self.shift.len())?.broadcast_sub(&shift)?.broadcast_mul(&scale)
     }
 
     /// The pictures of latents, not clamped.
     pub(crate) fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        let device = latents.device();
-        let shift = Tensor::from_slice(&self.shift, self.shift.len(), device)?;
-        let scale = Tensor::from_slice(&self.scale, self.scale.len(), device)?;
+        let latents = self.post_quant.bring(latents)?;
+        let [shift, scale] = self.affine(&latents)?;
         let latents = latents.broadcast_div(&scale)?.broadcast_add(&shift)?;
         unfold(&self.decoder.forward(&self.post_quant.maps(&latents)?)?, self.patch)
+    }
+
+    /// Shift and scale of each channel, where `like` is.
+    fn affine(&self, like: &Tensor) -> Result<[Tensor; 2]> {
+        let place = |numbers: &[f32]| bring(&Tensor::from_slice(numbers, numbers.len(), &Device::Cpu)?, like);
+        Ok([place(&self.shift)?, place(&self.scale)?])
     }
 }
 

@@ -197,6 +197,10 @@ impl Weights {
     /// # Errors
     /// When a tensor is left over, since a network that ignores weights is not the one that was trained.
     pub(crate) fn finish(self) -> Result<()> {
+        if let Some(why) = crate::cuda::failure() {
+            return Err(Error::world(format!("{}: {why}", self.name))
+                .mend("free the card's memory, or compute on another device"));
+        }
         let left: Vec<String> = self.left.take().into_iter().collect();
         match left.len() {
             0 => Ok(()),
@@ -240,6 +244,11 @@ impl<'a> Scope<'a> {
     /// The same place, for products that are exact in every form.
     pub(crate) fn exact(&self) -> Self {
         Self { form: Form::Exact, ..self.clone() }
+    }
+
+    /// The same place, for what works beside the rest of the network.
+    pub(crate) fn decoding(&self) -> Self {
+        Self { form: self.form.decoding(), ..self.clone() }
     }
 
     /// How products with these weights are computed.

@@ -4,10 +4,11 @@
 
 mod spatial;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Tensor};
 use shared::{Result, job::Compute};
 
 use crate::{
+    device::Device,
     kernels::Form,
     net::{
         unet::{Conditions, Denoiser},
@@ -22,6 +23,8 @@ use spatial::Spatial;
 const SIZES: &str = include_str!("model.toml");
 /// Diffusion step of every run.
 const STEP: usize = 499;
+/// Frames of a clip of [`Piece::Step`].
+const STEP_FRAMES: usize = 16;
 
 /// What is run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +34,8 @@ pub enum Piece {
     /// One step of the denoiser with reference attention, audio layers and temporal modules, for a clip of four frames; keys and
     /// values of all its conditions included.
     Clip,
+    /// One step of the same denoiser for a clip of sixteen frames with guidance; keys and values are made beforehand.
+    Step,
     /// One picture of a latent.
     Decode,
 }
@@ -44,6 +49,7 @@ pub struct Trial {
 enum Network {
     Spatial(Box<Spatial>),
     Clip(Box<Denoiser>, Box<Manifest>),
+    Step(Box<Denoiser>, Box<Conditions>, usize),
     Decode(Box<Vae>),
 }
 
@@ -53,10 +59,26 @@ impl Trial {
     /// # Errors
     /// When its weights do not fit.
     pub fn new(piece: Piece, compute: Compute, size: usize) -> Result<Self> {
-        let manifest = Manifest::parse(SIZES, "trial")?;
-        let weights = Weights::drawn("trial").computed(Form::of(compute));
+        Self::on(Device::Cpu, piece, compute, size)
+    }
+
+    /// As [`Self::new`], on a device.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; when the device has no such form, or not enough memory.
+    pub fn on(device: Device, piece: Piece, compute: Compute, size: usize) -> Result<Self> {
+        let mut manifest = Manifest::parse(SIZES, "trial")?;
+        if piece == Piece::Step {
+            manifest.temporal.clip_frames = STEP_FRAMES;
+        }
+        let weights = Weights::drawn("trial").computed(Form::on(device, Some(compute))?);
         let network = match piece {
             Piece::Spatial => Network::Spatial(Box::new(Spatial::load(&weights.root(), &manifest)?)),
+            Piece::Step => {
+                let denoiser = Denoiser::load(&weights.root(), &manifest)?;
+                let given = conditions(&denoiser, &manifest, size / 8).map_err(failed)?;
+                Network::Step(Box::new(denoiser), Box::new(given), STEP_FRAMES)
+            }
             Piece::Clip => Network::Clip(Box::new(Denoiser::load(&weights.root(), &manifest)?), Box::new(manifest)),
             Piece::Decode => Network::Decode(Box::new(Vae::load(&weights.root(), &manifest.vae)?)),
         };
@@ -68,7 +90,8 @@ impl Trial {
     /// # Errors
     /// When a tensor has another shape than a layer needs.
     pub fn run(&self) -> Result<f32> {
-        self.once().and_then(|out| out.abs()?.mean_all()?.to_scalar()).map_err(failed)
+        let sum = |out: Tensor| out.to_dtype(DType::F32)?.abs()?.mean_all()?.to_scalar();
+        self.once().and_then(sum).map_err(failed)
     }
 
     fn once(&self) -> candle_core::Result<Tensor> {
@@ -79,25 +102,33 @@ impl Trial {
             }
             Network::Decode(vae) => vae.decode(&noise(&[1, edge, edge, 4])?),
             Network::Clip(denoiser, manifest) => {
-                let frames = manifest.temporal.clip_frames;
-                let sizes: Vec<_> = denoiser.map_sizes(edge).collect();
-                let maps = |n: usize| {
-                    let maps = sizes.iter().map(|(pixels, channels)| noise(&[n, *pixels, *channels]));
-                    maps.collect::<candle_core::Result<Vec<_>>>()
-                };
-                let token = manifest.audio_layers.token_dim;
-                let base = noise(&[1, edge, edge, manifest.unet.channels[0]])?;
-                let given = Conditions {
-                    reference: denoiser.reference_keys(&maps(1)?)?,
-                    audio: denoiser.audio_keys(&noise(&[frames, 2 * manifest.audio_layers.window + 1, token])?)?,
-                    motion: denoiser.motion_keys(&maps(manifest.temporal.motion_frames)?)?,
-                    speed: denoiser.speed_keys(&noise(&[1, frames, manifest.speed.token_dim])?)?,
-                    base: Some(base.repeat((frames, 1, 1, 1))?),
-                };
-                denoiser.forward(&noise(&[frames, edge, edge, 4])?, STEP, &given, false)
+                let given = conditions(denoiser, manifest, edge)?;
+                denoiser.forward(&noise(&[manifest.temporal.clip_frames, edge, edge, 4])?, STEP, &given, false)
+            }
+            Network::Step(denoiser, given, frames) => {
+                denoiser.forward(&noise(&[*frames, edge, edge, 4])?, STEP, given, true)
             }
         }
     }
+}
+
+/// What a denoiser is told of a clip, for latents of edge `edge`.
+fn conditions(denoiser: &Denoiser, manifest: &Manifest, edge: usize) -> candle_core::Result<Conditions> {
+    let frames = manifest.temporal.clip_frames;
+    let sizes: Vec<_> = denoiser.map_sizes(edge).collect();
+    let maps = |n: usize| {
+        let maps = sizes.iter().map(|(pixels, channels)| noise(&[n, *pixels, *channels]));
+        maps.collect::<candle_core::Result<Vec<_>>>()
+    };
+    let token = manifest.audio_layers.token_dim;
+    let base = noise(&[1, edge, edge, manifest.unet.channels[0]])?;
+    Ok(Conditions {
+        reference: denoiser.reference_keys(&maps(1)?)?,
+        audio: denoiser.audio_keys(&noise(&[frames, 2 * manifest.audio_layers.window + 1, token])?)?,
+        motion: denoiser.motion_keys(&maps(manifest.temporal.motion_frames)?)?,
+        speed: denoiser.speed_keys(&noise(&[1, frames, manifest.speed.token_dim])?)?,
+        base: Some(denoiser.bring(&base.repeat((frames, 1, 1, 1))?)?),
+    })
 }
 
 /// Numbers between -1 and 1 without a pattern.
@@ -108,5 +139,5 @@ fn noise(shape: &[usize]) -> candle_core::Result<Tensor> {
         (state >> 8) as f32 / (1 << 23) as f32 - 1.0
     };
     let numbers: Vec<f32> = (0..shape.iter().product()).map(number).collect();
-    Tensor::from_vec(numbers, shape, &Device::Cpu)
+    Tensor::from_vec(numbers, shape, &candle_core::Device::Cpu)
 }

@@ -79,7 +79,8 @@ fn rendered(args: &BenchQualityArgs, settings: &Settings) -> Result<Rendered> {
     let folder = args.output.clone().unwrap_or_else(|| scratch.path().to_owned());
     std::fs::create_dir_all(&folder)
         .map_err(|e| Error::order(format!("the folder {} cannot be made", folder.display())).from_source(e))?;
-    let model = diffusion::open(args.model.as_ref().unwrap_or(&settings.model), &settings.search_path())?;
+    let name = args.model.as_ref().unwrap_or(&settings.model);
+    let model = diffusion::open_on(name, &settings.search_path(), settings.device()?)?;
     let make = |case: &Case, way: Way, name: String| {
         let file: PathBuf = folder.join(name);
         output::note(format_args!("{}", file.display()));

@@ -1,5 +1,6 @@
 //! `emofarm bench` without a verb: how fast this machine is at everything that a film takes.
 
+mod card;
 mod film;
 mod house;
 mod network;
@@ -22,6 +23,9 @@ const PEAK: Duration = Duration::from_millis(500);
 
 /// Measures and prints.
 pub(super) fn run(args: &BenchSpeedArgs, settings: &Settings, json: bool) -> Result<u8> {
+    if args.only.contains(&Subject::Card) {
+        return card::run(settings, json);
+    }
     let wanted = |subject: Subject| args.only.is_empty() || args.only.contains(&subject);
     let any = |subjects: &[Subject]| subjects.iter().any(|subject| wanted(*subject));
     let model = args.model.as_ref().unwrap_or(&settings.model);
@@ -32,7 +36,7 @@ pub(super) fn run(args: &BenchSpeedArgs, settings: &Settings, json: bool) -> Res
     }
     if any(&[Subject::Step, Subject::Clip, Subject::Vae, Subject::Speech, Subject::Portrait]) {
         rows.begin("loading the model");
-        let loaded = diffusion::open(model, &settings.search_path())?;
+        let loaded = diffusion::open_on(model, &settings.search_path(), settings.device()?)?;
         network::model(&mut rows, loaded.as_ref(), &wanted)?;
         if wanted(Subject::Vae) {
             rows.begin("loading the autoencoder");
@@ -47,7 +51,7 @@ pub(super) fn run(args: &BenchSpeedArgs, settings: &Settings, json: bool) -> Res
         house::measure(&mut rows, &runtime, &wanted)?;
     }
     let rows = rows.finish();
-    let device = diffusion::device_name();
+    let device = settings.device()?.describe();
     if json {
         let document = serde_json::json!({
             "ok": true, "device": device, "peak_flops": peak, "model": model, "ffmpeg": media::codecs::ffmpeg_version(), "rows": rows

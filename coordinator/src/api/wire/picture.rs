@@ -65,6 +65,8 @@ pub(crate) enum ComputeBody {
     F32,
     /// Factors rounded to 8 bits: within 2e-2.
     Bf16,
+    /// Factors rounded to 11 bits, on cards.
+    F16,
 }
 
 /// What becomes of a clip that is not good enough.
@@ -193,6 +195,7 @@ impl ComputeBody {
             Self::Exact => Compute::Exact,
             Self::F32 => Compute::F32,
             Self::Bf16 => Compute::Bf16,
+            Self::F16 => Compute::F16,
         }
     }
 
@@ -201,6 +204,7 @@ impl ComputeBody {
             Compute::Exact => Self::Exact,
             Compute::F32 => Self::F32,
             Compute::Bf16 => Self::Bf16,
+            Compute::F16 => Self::F16,
         }
     }
 }

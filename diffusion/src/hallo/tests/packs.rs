@@ -66,7 +66,7 @@ fn altered_files_for_faces_are_refused_by_name() {
     let dir = tempfile::tempdir().unwrap();
     let pack = seeing(dir.path());
     let settings = Settings::default();
-    let whole = HalloModel::load(&pack).unwrap();
+    let whole = HalloModel::load(&pack, crate::Device::Cpu).unwrap();
     assert!(matches!(whole.find_faces(&portrait(128, 128).picture).unwrap(), FaceSearch::Found(_)));
     let alter = |name: &str| {
         let file = pack.dir.join(name);
@@ -75,10 +75,15 @@ fn altered_files_for_faces_are_refused_by_name() {
         fs::write(&file, bytes).unwrap();
     };
     alter("glintr100.onnx");
-    let error = HalloModel::load(&pack).unwrap().prepare(&portrait(128, 128), &settings).err().unwrap().to_string();
+    let error = HalloModel::load(&pack, crate::Device::Cpu)
+        .unwrap()
+        .prepare(&portrait(128, 128), &settings)
+        .err()
+        .unwrap()
+        .to_string();
     assert!(error.contains("glintr100.onnx was altered"), "{error}");
     alter("yunet.onnx");
-    for error in [faces(&pack).err(), HalloModel::load(&pack).err()] {
+    for error in [faces(&pack).err(), HalloModel::load(&pack, crate::Device::Cpu).err()] {
         let error = error.unwrap().to_string();
         assert!(error.contains("yunet.onnx was altered"), "{error}");
     }
@@ -121,7 +126,7 @@ fn save(to: &Path, renamed: &str, reshaped: &str) {
 /// What import and inspection say of a release, which is what loading it says.
 fn complaint(dir: &Path) -> String {
     let pack = HalloPack::open(dir).unwrap();
-    let loaded = HalloModel::load(&pack).err().expect("it must be refused").to_string();
+    let loaded = HalloModel::load(&pack, crate::Device::Cpu).err().expect("it must be refused").to_string();
     let to = dir.with_extension("imported");
     let imported = import(dir, &to, "imported", &mut |_| panic!("nothing is to be written")).unwrap_err().to_string();
     assert!(!to.exists());
@@ -137,7 +142,7 @@ fn a_network_that_cannot_be_built_is_refused_by_the_name_of_the_tensor() {
     release(&release_dir);
     let network = release_dir.join(NETWORK);
     save(&network, "none", "none");
-    HalloModel::load(&HalloPack::open(&release_dir).unwrap()).unwrap();
+    HalloModel::load(&HalloPack::open(&release_dir).unwrap(), crate::Device::Cpu).unwrap();
     save(&network, "imageproj.norm.bias", "none");
     let error = complaint(&release_dir);
     assert!(error.contains("net.pth") && error.contains("tensor imageproj.norm.bias is missing"), "{error}");
@@ -175,7 +180,7 @@ fn whether_tensors_fit_is_told_without_reading_them() {
 
 #[test]
 fn portraits_of_another_shape_are_refused() {
-    let model = HalloModel::load(&pack()).unwrap();
+    let model = HalloModel::load(&pack(), crate::Device::Cpu).unwrap();
     let refused = |width, height| model.prepare(&portrait(width, height), &Settings::default()).err().unwrap();
     let error = refused(128, 96);
     assert!(error.to_string().contains("128x96 pixels is not square"), "{error}");

@@ -66,9 +66,11 @@ mod tests {
         assert_eq!(*forms.get(Some(Compute::F32)).unwrap(), Form::of(Compute::F32));
         assert_eq!(loads.load(Ordering::SeqCst), 1);
         assert_eq!(*forms.get(Some(Compute::Bf16)).unwrap(), Form::of(Compute::Bf16));
-        assert_eq!(loads.load(Ordering::SeqCst), 2);
+        // Where there are no instructions for short numbers, both are one form.
+        let before = 1 + usize::from(Form::of(Compute::Bf16) != Form::of(Compute::F32));
+        assert_eq!(loads.load(Ordering::SeqCst), before);
         assert_eq!(*forms.get(Some(Compute::Exact)).unwrap(), Form::Exact);
-        assert_eq!(loads.load(Ordering::SeqCst), 3);
+        assert_eq!(loads.load(Ordering::SeqCst), before + 1);
     }
 
     #[test]

@@ -283,10 +283,12 @@ impl<'a> Job<'a> {
         let Packed { inner, outer, minimal, ref data, .. } = self.layer.weights;
         match data {
             Data::Tiles(tiles) => self.tiled(tiles, out),
-            Data::Numbers(_) | Data::Card(_) => match Plan::of(self.layer.geometry, [inner, outer], self.sizes.output) {
-                Some(plan) if minimal => self.winograd(plan, out),
-                _ => self.direct(out),
-            },
+            Data::Numbers(_) | Data::Card(_) => {
+                match Plan::of(self.layer.geometry, [inner, outer], self.sizes.output) {
+                    Some(plan) if minimal => self.winograd(plan, out),
+                    _ => self.direct(out),
+                }
+            }
         }
     }
 

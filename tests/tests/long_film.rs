@@ -88,6 +88,8 @@ fn start(farm: &Farm) -> [Role; 3] {
 
 /// Tells how good the film is; sharpness and colour do not drift from its first minute to its last.
 fn judge(farm: &Farm, job: &str) {
+    let mut roles = start(farm);
+    farm.wait_for_api(&mut roles[0]);
     let told = farm.json(&["quality", job, "--plot", "quality.png"]);
     let summary = &told["summary"];
     let number = |name: &str| summary[name].as_f64().unwrap_or_else(|| panic!("no {name}: {summary}"));

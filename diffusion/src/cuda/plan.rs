@@ -38,7 +38,7 @@ pub(super) enum Argument {
 }
 
 /// One launch. A build that knows no cards makes them and carries none out.
-#[cfg_attr(not(feature = "cuda"), allow(dead_code))]
+#[cfg_attr(not(feature = "cuda"), allow(dead_code, reason = "such a build carries none out"))]
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
     pub(super) module: Module,

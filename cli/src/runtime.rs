@@ -10,13 +10,13 @@ pub(crate) fn client<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
     start(1, 4)?.block_on(work)
 }
 
-/// A runtime for the embedded farm: two tasks at a time, each with one thread of work and one of files; more would only keep memory of
-/// their own.
+/// A runtime for the embedded farm: two tasks at a time, each with a thread of files. Workers compute on threads of their own; more would only
+/// keep memory of their own.
 ///
 /// # Errors
 /// As [`start`].
 pub(crate) fn embedded() -> Result<tokio::runtime::Runtime> {
-    start(2, 4)
+    start(2, 2)
 }
 
 /// A runtime with `threads` for async work and at most `blocking` threads for files and computing.

@@ -85,7 +85,7 @@ impl Chart {
             frame.draw(&mut sheet, panel);
         }
         let under = TOP + PANEL * self.panels.len() as u32;
-        for second in ticks(0.0, seconds) {
+        for second in moments(seconds) {
             let text = clock(second);
             let x = across(second / seconds).saturating_sub(wide(&text) / 2);
             sheet.write(x.min(WIDTH - wide(&text)), under, &text, INK);
@@ -140,6 +140,15 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
     (0..=count).map(|place| (first + f64::from(place)) * step).collect()
 }
 
+/// Moments that a clock marks, up to some seconds: full minutes and not each fifty seconds.
+fn moments(seconds: f64) -> Vec<f64> {
+    const STEPS: [u32; 14] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200];
+    let Some(step) = STEPS.into_iter().find(|step| f64::from(*step) >= seconds / 6.0) else {
+        return ticks(0.0, seconds);
+    };
+    (0..=(seconds / f64::from(step) + 1e-9).floor() as u32).map(|place| f64::from(place * step)).collect()
+}
+
 /// Where a panel lies, and its scale.
 struct Frame {
     top: u32,
@@ -170,7 +179,7 @@ impl Frame {
             sheet.fill(LEFT, row, WIDTH - LEFT - RIGHT, 1, GRID);
             sheet.write(LEFT - 10 - wide(&text).min(LEFT - 10), row.saturating_sub(font::HEIGHT), &text, INK);
         }
-        for second in ticks(0.0, self.seconds) {
+        for second in moments(self.seconds) {
             sheet.fill(across(second / self.seconds), self.top, 1, self.bottom - self.top, GRID);
         }
         if let Some(limit) = panel.limit {
@@ -300,7 +309,10 @@ mod tests {
     #[test]
     fn scales_are_round() {
         assert_eq!(ticks(0.0, 8.0), [0.0, 2.0, 4.0, 6.0, 8.0]);
-        assert_eq!(ticks(0.0, 3600.0).len(), 4);
+        assert_eq!(moments(240.0), [0.0, 60.0, 120.0, 180.0, 240.0]);
+        assert_eq!(moments(3600.0).len(), 7, "every ten minutes");
+        assert_eq!(moments(8.0), [0.0, 2.0, 4.0, 6.0, 8.0]);
+        assert!((1..=24).contains(&moments(86_400.0).len()), "a day has few");
         assert_eq!([clock(65.0), clock(3725.0)], ["1:05", "1:02:05"]);
         assert_eq!([number(0.25, 0.9), number(1200.0, 5000.0)], ["0.25", "1200"]);
     }

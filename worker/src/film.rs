@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use crate::{
     input::{self, AUDIO},
-    work::{Work, off_the_runtime},
+    work::Work,
 };
 
 /// Joins the film. Parts are read while it is made: beside the film and the track, three of them lie on the disk at most.
@@ -24,7 +24,7 @@ pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     let (send, receive) = mpsc::channel(1);
     let (file, stop) = (work.scratch().join(FILM), work.stop.clone());
     let (out, frames, fps, metadata) = (file.clone(), order.shape.frames, order.fps, tags(work.lease));
-    let joining = off_the_runtime(move || {
+    let joining = work.compute(move || {
         let cancel = || stop.control() == Control::Stop;
         let mut next = one_after_the_other(receive);
         media::film::join_as_they_come(&mut next, &audio, &out, &JoinSpec { fps, frames, metadata, cancel: &cancel })

@@ -16,10 +16,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use crate::{
-    quality::Basis,
-    work::{Work, off_the_runtime},
-};
+use crate::{quality::Basis, work::Work};
 
 /// Judges the clips of a job.
 pub(crate) struct Gate<'a> {
@@ -118,19 +115,21 @@ impl<'a> Gate<'a> {
     ) -> Result<(Box<dyn Renderer>, Rendering)> {
         let (stop, began, frames) = (self.work.stop.clone(), Instant::now(), input.frames);
         let looked_at = looked_at(&input, self.motion_frames);
-        let (used, latents) = off_the_runtime(move || {
-            let step = &mut |_| stop.control();
-            let latents =
-                if way.reused { renderer.render(&input, step)? } else { renderer.render_whole(&input, step)? };
-            // What the next clip starts from must be what the blob store gives back.
-            Ok((renderer, latents.rounded_to_f16()))
-        })
-        .await?;
+        let (used, latents) = self
+            .work
+            .compute(move || {
+                let step = &mut |_| stop.control();
+                let latents =
+                    if way.reused { renderer.render(&input, step)? } else { renderer.render_whole(&input, step)? };
+                // What the next clip starts from must be what the blob store gives back.
+                Ok((renderer, latents.rounded_to_f16()))
+            })
+            .await?;
         self.rendered(frames, way, began.elapsed().as_secs_f64());
         check(&latents)?;
         let reference = self.reference;
         let (used, mut rendering) =
-            off_the_runtime(move || look(used, latents, frames, reference, &looked_at, way)).await?;
+            self.work.compute(move || look(used, latents, frames, reference, &looked_at, way)).await?;
         self.work.stop.step()?;
         if self.lips.speak_past(frames, &rendering.made.quality.mouth) {
             rendering.made.quality.faults.push(Fault::LipSync);

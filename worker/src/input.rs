@@ -8,7 +8,7 @@ use std::{
 
 use shared::{Error, Result, digest::Digest, job::Input};
 
-use crate::work::{Work, off_the_runtime};
+use crate::work::Work;
 
 /// Names of the inputs in the blob store.
 pub(crate) const PORTRAIT: &str = "portrait";
@@ -27,7 +27,7 @@ pub(crate) async fn fetch(work: &Work<'_>, name: &str, input: &Input) -> Result<
     let file = dir.join(own_name(&input.name, name));
     work.fetch_input(name, &file).await?;
     let (file, input) = (file, input.clone());
-    off_the_runtime(move || {
+    work.compute(move || {
         let found =
             sha256_of(&file).map_err(|e| Error::world(format!("{} cannot be read", file.display())).from_source(e))?;
         if found == input.sha256 {

@@ -7,6 +7,7 @@
 mod attempt;
 mod bridge;
 mod checkpoint;
+mod desks;
 mod ears;
 mod features;
 mod film;

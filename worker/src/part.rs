@@ -14,7 +14,7 @@ use crate::{
     latents::{self, LatentRun},
     quality::{self, Basis},
     stop::Stop,
-    work::{Work, off_the_runtime},
+    work::Work,
 };
 
 /// Frames decoded at a time: few, since pictures are large and latents are small.
@@ -32,7 +32,7 @@ pub(crate) async fn make(work: &Work<'_>, frames: Frames) -> Result<()> {
     };
     let file = encoder.file.clone();
     let renderer = work.renderer().await?;
-    let encoding = off_the_runtime(move || encoder.run(renderer, inspector, receive));
+    let encoding = work.compute(move || encoder.run(renderer, inspector, receive));
     let (encoded, sent) = tokio::join!(encoding, send_latents(work, frames, send));
     // An encoder that failed stops the sending; a sending that failed leaves the encoder short of frames.
     sent?;

@@ -16,7 +16,7 @@ use crate::{
     quality::{self, BASIS, Basis},
     sound,
     stop::Stop,
-    work::{Work, off_the_runtime},
+    work::Work,
 };
 
 /// Name of the blob with everything of the model that is the same for all clips.
@@ -28,7 +28,7 @@ pub(crate) async fn make(work: &Work<'_>) -> Result<()> {
     let portrait = input::fetch(work, PORTRAIT, &order.portrait).await?;
     let (model, of) = (work.model().await?, order.clone());
     let Prepared { bundle, reference, renderer } =
-        off_the_runtime(move || prepared(&portrait, &of, model.as_ref())).await?;
+        work.compute(move || prepared(&portrait, &of, model.as_ref())).await?;
     work.put_back(renderer);
     work.keep(PREPARED, &bundle.to_bytes(Precision::Single)?).await?;
     work.stop.check()?;
@@ -69,7 +69,7 @@ async fn keep_features(work: &Work<'_>, audio: PathBuf) -> Result<Vec<f32>> {
     let (send, mut receive) = mpsc::channel(1);
     let (model, stop) = (work.model().await?, work.stop.clone());
     let order = work.lease.order.clone();
-    let encoding = off_the_runtime(move || encode(&audio, &order, model.as_ref(), &stop, &send));
+    let encoding = work.compute(move || encode(&audio, &order, model.as_ref(), &stop, &send));
     // The receiver moves in, so that the encoder does not wait for it when keeping fails.
     let keeping = async move {
         while let Some((task, features)) = receive.recv().await {

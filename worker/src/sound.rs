@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use shared::{Order, Result, TaskId, plan::Layout, ports::Control};
 use tokio::sync::mpsc;
 
-use crate::work::{Work, off_the_runtime};
+use crate::work::Work;
 
 /// The pieces lie under this name in place of the task's: they are kept as long as the parts, and not as the features.
 const SOUND: &str = "sound";
@@ -20,7 +20,7 @@ pub(crate) async fn keep_pieces(work: &Work<'_>, audio: &Path) -> Result<()> {
     let (send, mut receive) = mpsc::channel::<(usize, PathBuf)>(1);
     let (order, stop) = (work.lease.order.clone(), work.stop.clone());
     let (audio, folder) = (audio.to_owned(), work.scratch().join("sound"));
-    let cutting = off_the_runtime(move || {
+    let cutting = work.compute(move || {
         let cancel = || stop.control() == Control::Stop;
         cut(&order, &audio, &folder, &cancel, &send)
     });

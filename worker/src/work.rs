@@ -54,12 +54,23 @@ impl<'a> Work<'a> {
         self.worker.renderers.clear();
         let (name, digest, began) = (order.model.clone(), order.model_digest.clone(), Instant::now());
         self.attempt.hold.loading(true);
-        let model = off_the_runtime(move || shelf.load(&name, &digest)).await;
+        let model = self.compute(move || shelf.load(&name, &digest)).await;
         self.attempt.hold.loading(false);
         let seconds = began.elapsed().as_secs_f64();
         metrics::histogram!("emofarm_model_load_seconds", "model" => order.model.clone()).record(seconds);
         self.note("the model is loaded", |line| line.with("model", order.model.as_str()).with("seconds", seconds));
         model
+    }
+
+    /// Computes, away from the threads of the runtime; see [`Desks`](crate::desks::Desks).
+    ///
+    /// # Errors
+    /// What `work` says.
+    pub(crate) async fn compute<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        self.worker.desks.run(work).await
     }
 
     /// A directory for files; it goes with the work.
@@ -236,7 +247,7 @@ impl<'a> Work<'a> {
         }
         let prepared = self.read(&prepare(), crate::prepare::PREPARED).await?;
         let (model, order) = (self.model().await?, self.lease.order.clone());
-        off_the_runtime(move || model.renderer(&prepared, &order.settings, order.seed)).await
+        self.compute(move || model.renderer(&prepared, &order.settings, order.seed)).await
     }
 
     /// Keeps a renderer for the next task.
@@ -259,11 +270,4 @@ fn used(dir: &Path) -> u64 {
 /// The task that everything else needs.
 pub(crate) fn prepare() -> TaskId {
     TaskId::of(&shared::TaskKind::Prepare)
-}
-
-/// Runs blocking work on a thread of its own; a panic in it becomes an error.
-pub(crate) async fn off_the_runtime<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let span = tracing::Span::current();
-    let joined = tokio::task::spawn_blocking(move || span.in_scope(work)).await;
-    joined.map_err(|e| Error::world("the work broke").from_source(e))?
 }

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     attempt,
+    desks::Desks,
     ears::Ears,
     moment::{Unwatched, Watch},
     post::Post,
@@ -57,6 +58,7 @@ pub struct Worker {
     pub(crate) shelf: Arc<Shelf>,
     pub(crate) settings: Settings,
     pub(crate) watch: Arc<dyn Watch>,
+    pub(crate) desks: Desks,
     pub(crate) renderers: Renderers,
     pub(crate) tempo: Tempo,
     pub(crate) streaks: Streaks,
@@ -66,8 +68,8 @@ pub struct Worker {
 impl Worker {
     /// A worker with the models of `shelf`.
     pub fn new(ports: Ports, shelf: Arc<Shelf>, settings: Settings) -> Self {
-        let (renderers, tempo, streaks, post) = <(Renderers, Tempo, Streaks, Post)>::default();
-        Self { ports, shelf, settings, watch: Arc::new(Unwatched), renderers, tempo, streaks, post }
+        let (desks, renderers, tempo, streaks, post) = <(Desks, Renderers, Tempo, Streaks, Post)>::default();
+        Self { ports, shelf, settings, watch: Arc::new(Unwatched), desks, renderers, tempo, streaks, post }
     }
 
     /// Tells `watch` of each moment of each attempt.

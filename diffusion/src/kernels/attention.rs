@@ -67,7 +67,9 @@ pub(crate) fn attend(heads: Heads, q: &Tensor, kv: &Tensor, blind: usize) -> Res
         return cuda::attend(heads, Queries { rows: q, shared: true }, kv, None, blind);
     }
     op::run("attend", [q, kv], (n + blind, rows, channels), |[q, kv], out| {
-        tasks(heads, rows, &mut out[..n * rows * channels], |batch| {
+        let (out, blind) = out.split_at_mut(n * rows * channels);
+        blind.fill(0.0);
+        tasks(heads, rows, out, |batch| {
             let kv = &kv[batch * m / n * keys * width..][..keys * width];
             let q = &q[batch * rows * channels..][..rows * channels];
             (Lines::new(q, channels, 0), [KeyValues::empty(), KeyValues::new(kv, width, 0)])

@@ -28,6 +28,7 @@ mod engine;
 mod filter;
 mod flash;
 mod form;
+mod fresh;
 mod gate;
 mod join;
 mod lines;

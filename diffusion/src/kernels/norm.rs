@@ -8,6 +8,8 @@ use crate::cuda::{self, GroupNormSizes, Resident};
 
 /// Rows whose sums are kept in single precision before they are added to double precision.
 const PARTIAL: usize = 32;
+/// Rows of a map whose mean its distances are taken from.
+const SAMPLES: usize = 16;
 /// Numbers that one task of a thread computes.
 const TASK: usize = 16_384;
 
@@ -111,54 +113,73 @@ impl GroupNorm {
         let channels = self.scale.len();
         let size = channels / self.groups;
         let count = (pixels * size) as f64;
-        let by_group = |sums: Vec<f64>| -> Vec<f64> {
-            sums.chunks_exact(size).map(|group| group.iter().sum::<f64>() / count).collect()
-        };
-        let mean = by_group(column_sums(map, channels, None));
-        let centre: Vec<f32> = (0..channels).map(|c| mean[c / size] as f32).collect();
-        let variance = by_group(column_sums(map, channels, Some(&centre)));
-        let scale: Vec<f32> =
-            (0..channels).map(|c| (f64::from(self.scale[c]) / (variance[c / size] + self.eps).sqrt()) as f32).collect();
-        let shift = (0..channels).map(|c| (-mean[c / size] * f64::from(scale[c]) + f64::from(self.shift[c])) as f32);
-        let shift = shift.collect();
+        let pivot = pivot(map, channels);
+        let [sums, squares] = column_sums(map, &pivot);
+        let (mut scale, mut shift) = (Vec::with_capacity(channels), Vec::with_capacity(channels));
+        for group in (0..self.groups).map(|group| group * size..(group + 1) * size) {
+            let total: f64 = group.clone().map(|c| sums[c] + pixels as f64 * f64::from(pivot[c])).sum();
+            let mean = total / count;
+            let around = |c: usize| {
+                let off = f64::from(pivot[c]) - mean;
+                squares[c] + 2.0 * off * sums[c] + pixels as f64 * off * off
+            };
+            let variance = (group.clone().map(around).sum::<f64>() / count).max(0.0);
+            for c in group {
+                let factor = (f64::from(self.scale[c]) / (variance + self.eps).sqrt()) as f32;
+                scale.push(factor);
+                shift.push((-mean * f64::from(factor) + f64::from(self.shift[c])) as f32);
+            }
+        }
         (scale, shift)
     }
 }
 
-/// Sums of each column of rows, or of squared distances from `centre`: of [`PARTIAL`] rows each in single precision, by all threads,
-/// and of these in double precision one after the other, so that the order is always the same.
-fn column_sums(map: &[f32], channels: usize, centre: Option<&[f32]>) -> Vec<f64> {
-    let mut partials = vec![0.0; map.len().div_ceil(PARTIAL * channels) * channels];
+/// About the mean of each channel: that of some rows from everywhere in the map. Sums of distances from it lose no digits.
+fn pivot(map: &[f32], channels: usize) -> Vec<f32> {
+    let rows = map.len() / channels;
+    let few = rows.min(SAMPLES);
+    let mut pivot = vec![0.0; channels];
+    for row in (0..few).map(|sample| sample * rows / few) {
+        pivot.iter_mut().zip(&map[row * channels..]).for_each(|(sum, x)| *sum += *x);
+    }
+    pivot.iter_mut().for_each(|sum| *sum /= few as f32);
+    pivot
+}
+
+/// Sums over rows of each column's distances from `pivot`, and of their squares: of [`PARTIAL`] rows each in single precision, by all
+/// threads, and of these in double precision one after the other, so that the order is always the same.
+fn column_sums(map: &[f32], pivot: &[f32]) -> [Vec<f64>; 2] {
+    let channels = pivot.len();
+    let mut partials = vec![0.0; map.len().div_ceil(PARTIAL * channels) * 2 * channels];
     let several = TASK.div_ceil(PARTIAL * channels);
-    let tasks = partials.par_chunks_mut(several * channels).zip(map.par_chunks(several * PARTIAL * channels));
+    let tasks = partials.par_chunks_mut(several * 2 * channels).zip(map.par_chunks(several * PARTIAL * channels));
     tasks.for_each(|(partials, rows)| {
         wide(
             #[inline(always)]
             || {
-                for (partial, rows) in partials.chunks_exact_mut(channels).zip(rows.chunks(PARTIAL * channels)) {
-                    partial_sums(partial, rows, centre);
+                for (partial, rows) in partials.chunks_exact_mut(2 * channels).zip(rows.chunks(PARTIAL * channels)) {
+                    partial_sums(partial, rows, pivot);
                 }
             },
         );
     });
-    let mut sums = vec![0.0; channels];
-    for partial in partials.chunks_exact(channels) {
-        sums.iter_mut().zip(partial).for_each(|(sum, x)| *sum += f64::from(*x));
+    let mut all = [vec![0.0; channels], vec![0.0; channels]];
+    for partial in partials.chunks_exact(2 * channels) {
+        for (sums, partial) in all.iter_mut().zip(partial.chunks_exact(channels)) {
+            sums.iter_mut().zip(partial).for_each(|(sum, x)| *sum += f64::from(*x));
+        }
     }
-    sums
+    all
 }
 
 #[inline(always)]
-fn partial_sums(partial: &mut [f32], rows: &[f32], centre: Option<&[f32]>) {
-    for row in rows.chunks_exact(partial.len()) {
-        match centre {
-            None => partial.iter_mut().zip(row).for_each(|(sum, x)| *sum += *x),
-            Some(centre) => {
-                for ((sum, x), centre) in partial.iter_mut().zip(row).zip(centre) {
-                    let distance = *x - *centre;
-                    *sum = distance.mul_add(distance, *sum);
-                }
-            }
+fn partial_sums(partial: &mut [f32], rows: &[f32], pivot: &[f32]) {
+    let (sums, squares) = partial.split_at_mut(pivot.len());
+    for row in rows.chunks_exact(pivot.len()) {
+        for (((sum, square), x), pivot) in sums.iter_mut().zip(&mut *squares).zip(row).zip(pivot) {
+            let distance = *x - *pivot;
+            *sum += distance;
+            *square = distance.mul_add(distance, *square);
         }
     }
 }

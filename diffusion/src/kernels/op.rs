@@ -2,9 +2,10 @@
 
 use candle_core::{CpuStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Result, Shape, Tensor, bail};
 
-use super::meter;
+use super::{fresh, meter};
 
-/// Makes a tensor of `shape` from one to three contiguous `f32` inputs; `fill` gets a slice of zeros to fill.
+/// Makes a tensor of `shape` from one to three contiguous `f32` inputs; `fill` gets a slice of any numbers and writes all
+/// of them.
 pub(super) fn run<const N: usize>(
     name: &'static str,
     inputs: [&Tensor; N],
@@ -41,7 +42,7 @@ struct Op<F> {
 impl<F: Fn(&[&[f32]], &mut [f32]) -> Result<()>> Op<F> {
     fn call(&self, inputs: &[(&CpuStorage, &Layout)]) -> Result<(CpuStorage, Shape)> {
         let slices = inputs.iter().map(|(storage, layout)| slice(storage, layout)).collect::<Result<Vec<_>>>()?;
-        let mut out = vec![0.0; self.shape.elem_count()];
+        let mut out = fresh::numbers(self.shape.elem_count());
         (self.fill)(&slices, &mut out)?;
         Ok((CpuStorage::F32(out), self.shape.clone()))
     }

@@ -247,14 +247,23 @@ impl Piece<'_, '_> {
     fn heads<S: Simd, const P: usize>(mut self, simd: S) {
         let size = self.heads.size();
         let keys: usize = self.seen.iter().map(|seen| seen.count).sum();
-        let [key_width, value_width] = [block_width(keys), block_width(size)];
+        let key_width = block_width(keys);
+        // Three vectors at once where the registers hold their sums and the head has three times as many: of 40 numbers, none is padding then
+        // that two would ask for.
+        let vectors = match size.div_ceil(S::F32_LANES) {
+            1 => 1,
+            count if count.is_multiple_of(3) && P == 8 => 3,
+            _ => 2,
+        };
         for head in 0..self.heads.count {
-            self.pack(head * size, keys, key_width, value_width);
-            match (key_width == S::F32_LANES, value_width == S::F32_LANES) {
-                (true, true) => self.head::<S, P, 1, 1>(simd, head, keys),
-                (true, false) => self.head::<S, P, 1, 2>(simd, head, keys),
-                (false, true) => self.head::<S, P, 2, 1>(simd, head, keys),
-                (false, false) => self.head::<S, P, 2, 2>(simd, head, keys),
+            self.pack(head * size, keys, key_width, vectors * S::F32_LANES);
+            match (key_width == S::F32_LANES, vectors) {
+                (true, 1) => self.head::<S, P, 1, 1>(simd, head, keys),
+                (true, 2) => self.head::<S, P, 1, 2>(simd, head, keys),
+                (true, _) => self.head::<S, P, 1, 3>(simd, head, keys),
+                (false, 1) => self.head::<S, P, 2, 1>(simd, head, keys),
+                (false, 2) => self.head::<S, P, 2, 2>(simd, head, keys),
+                (false, _) => self.head::<S, P, 2, 3>(simd, head, keys),
             }
         }
     }
@@ -333,8 +342,5 @@ impl Piece<'_, '_> {
 #[inline(always)]
 fn soften(row: &mut [f32], scale: f32) -> f32 {
     let largest = math::largest(row);
-    for x in row.iter_mut() {
-        *x = math::exp((*x - largest) * scale);
-    }
-    1.0 / math::sum(row, |x| x)
+    1.0 / math::exponentials(row, largest, scale)
 }

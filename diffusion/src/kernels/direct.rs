@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{
     packed::Packed,
     product::{Job, WORTH_THREADS, shares},
-    tile::{load, rows_of, store, tile_onto},
+    tile::{load, rows_of, store, tile_onto, tile_rows},
 };
 
 /// Output rows that one task of a thread computes at most: enough to use each piece of the weights many times, and few enough that their
@@ -33,11 +33,17 @@ impl Job<'_> {
             }
             return;
         }
+        let (rows, threads) = (out.len() / outer, rayon::current_num_threads());
+        // As many tasks for each thread as for the others, unless there are so few that more would only read the weights more often.
+        let tasks = match rows.div_ceil(TASK_ROWS) {
+            few if few <= threads => few,
+            many => many.next_multiple_of(threads),
+        };
+        let of_task = rows.div_ceil(tasks).next_multiple_of(tile_rows()).min(TASK_ROWS);
         // Few rows: the columns are shared out too.
-        let count = (4 * rayon::current_num_threads()).div_ceil(out.len().div_ceil(TASK_ROWS * outer));
-        let share = outer.div_ceil(count).next_multiple_of(width);
-        out.par_chunks_mut(TASK_ROWS * outer).enumerate().for_each(|(task, out)| {
-            shares(out, outer, share).into_par_iter().for_each(|share| run(task * TASK_ROWS, share));
+        let share = outer.div_ceil((4 * threads).div_ceil(tasks)).next_multiple_of(width);
+        out.par_chunks_mut(of_task * outer).enumerate().for_each(|(task, out)| {
+            shares(out, outer, share).into_par_iter().for_each(|share| run(task * of_task, share));
         });
     }
 }

@@ -94,6 +94,14 @@ impl Engine {
         [Self::amx(), Self::dot(), Some(Self::plain())].into_iter().flatten().collect()
     }
 
+    /// Whether dot products of pairs multiply, which are some times slower than tile registers.
+    pub(super) fn is_dot(self) -> bool {
+        #[cfg(target_arch = "x86_64")]
+        return matches!(self.0, Kind::Dot(_));
+        #[cfg(not(target_arch = "x86_64"))]
+        false
+    }
+
     /// In words.
     pub(crate) fn name(self) -> &'static str {
         match self.0 {

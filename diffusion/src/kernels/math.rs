@@ -68,7 +68,30 @@ pub(super) fn sum(row: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     for (lane, x) in lanes.iter_mut().zip(rest) {
         *lane += f(*x);
     }
-    // Halves are added to halves, which vectors can do.
+    together(lanes)
+}
+
+/// Each number x of `row` becomes e^(`scale` (x - `shift`)); gives their sum, which is that of [`sum`].
+#[inline(always)]
+pub(super) fn exponentials(row: &mut [f32], shift: f32, scale: f32) -> f32 {
+    let (chunks, rest) = row.as_chunks_mut::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for chunk in chunks {
+        for (lane, x) in lanes.iter_mut().zip(chunk) {
+            *x = exp((*x - shift) * scale);
+            *lane += *x;
+        }
+    }
+    for (lane, x) in lanes.iter_mut().zip(rest) {
+        *x = exp((*x - shift) * scale);
+        *lane += *x;
+    }
+    together(lanes)
+}
+
+/// Halves are added to halves, which vectors can do.
+#[inline(always)]
+fn together(mut lanes: [f32; LANES]) -> f32 {
     for half in [8, 4, 2, 1] {
         for lane in 0..half {
             lanes[lane] += lanes[lane + half];
@@ -115,6 +138,15 @@ mod tests {
             let exact = libm::erf(f64::from(x));
             assert!((f64::from(erf(x)) - exact).abs() < 4e-7, "{x}: {} {exact}", erf(x));
         }
+    }
+
+    #[test]
+    fn exponentials_of_a_row_are_those_of_its_numbers() {
+        let row: Vec<f32> = (0..37).map(|i| i as f32 / 7.0).collect();
+        let each: Vec<f32> = row.iter().map(|x| exp((x - 5.0) * 0.5)).collect();
+        let mut made = row.clone();
+        let total = exponentials(&mut made, 5.0, 0.5);
+        assert_eq!((made, total.to_bits()), (each.clone(), sum(&each, |x| x).to_bits()));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The one inner loop: a few rows times a few packed columns, held in vector registers.
 
-use pulp::Simd;
+use pulp::{Arch, Simd, WithSimd};
 
 /// `rows[tap][p]` times the packed columns of each tap, summed over taps and along the rows:
 /// `sum_tap sum_i rows[tap][p][i] * columns[tap][i]`, for `P` rows and `V` vectors of columns.
@@ -48,6 +48,19 @@ pub(super) fn tile_onto<S: Simd, const P: usize, const V: usize>(
 /// Rows that a tile takes at once: as many as the registers hold beside the columns.
 pub(super) const fn rows_of<S: Simd>() -> usize {
     if S::REGISTER_COUNT >= 32 { 8 } else { 6 }
+}
+
+/// The same for this machine.
+pub(super) fn tile_rows() -> usize {
+    struct Rows;
+    impl WithSimd for Rows {
+        type Output = usize;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> usize {
+            rows_of::<S>()
+        }
+    }
+    Arch::new().dispatch(Rows)
 }
 
 /// Stores a vector at the head of `out`; only as much of it as fits.

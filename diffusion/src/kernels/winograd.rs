@@ -110,19 +110,23 @@ impl Job<'_> {
         let rows = out.len() / outer / (output[0] * output[1]) * plan.tiles[0];
         let most = GROUP_NUMBERS / (plan.points() * self.layer.weights.inner);
         let together = (most.clamp(GROUP_TILES[0], GROUP_TILES[1]) / plan.tiles[1]).max(1);
-        let count = rows.div_ceil(together);
-        // As many rows of tiles in each group as in the others.
-        let together = rows.div_ceil(count);
+        let threads = rayon::current_num_threads();
+        // As many groups for each thread as for the others, and as many rows of tiles in each, to within one.
+        let count = match rows.div_ceil(together) {
+            many if many > threads => many.next_multiple_of(threads).min(rows),
+            few => few,
+        };
         let (mut groups, mut rest) = (Vec::with_capacity(count), out);
-        for first in (0..rows).step_by(together) {
-            let rows = first..(first + together).min(rows);
+        for index in 0..count {
+            let rows = index * rows / count..(index + 1) * rows / count;
+            let first = rows.start;
             let pixels = plan.start(rows.end, output) - plan.start(first, output);
             let (own, others) = std::mem::take(&mut rest).split_at_mut(pixels * outer);
             rest = others;
             groups.push((Group { job: self, plan, rows }, own));
         }
         // Where there are groups enough, each is the work of one thread.
-        if groups.len() >= 2 * rayon::current_num_threads() {
+        if groups.len() >= 2 * threads {
             groups.into_par_iter().for_each(|(group, out)| group.go(out, false));
         } else {
             for (group, out) in groups {
@@ -174,14 +178,20 @@ impl Group<'_> {
         let multiply = |(columns, out): (Range<usize>, Vec<&mut [f32]>)| {
             Arch::new().dispatch(Exit { group: self, seen, columns, out });
         };
-        let count = if threads { 2 * rayon::current_num_threads() } else { 1 };
-        let shares = shares(out, outer, outer.div_ceil(count).next_multiple_of(width));
+        let blocks = outer.div_ceil(width);
+        let of_share = if threads { even_share(blocks, rayon::current_num_threads()) } else { blocks };
+        let shares = shares(out, outer, of_share * width);
         if threads {
             shares.into_par_iter().for_each(multiply);
         } else {
             shares.into_iter().for_each(multiply);
         }
     }
+}
+
+/// Blocks of a share of `blocks`: few, and if it can be such that each of the threads gets as many as the others.
+fn even_share(blocks: usize, threads: usize) -> usize {
+    (1..=blocks / (4 * threads)).rev().find(|share| blocks.is_multiple_of(share * threads)).unwrap_or(1)
 }
 
 /// Turns some inputs of all tiles into points: `[point][tile][CHUNK]`, [`GAP`] after each point.
@@ -443,6 +453,12 @@ mod tests {
         {
             assert_eq!(Plan::of(geometry, channels, [16, 16]), None);
         }
+    }
+
+    #[test]
+    fn shares_are_even_where_they_can_be() {
+        assert_eq!([5, 10, 20, 40, 60, 7].map(|blocks| even_share(blocks, 2)), [1, 1, 2, 5, 6, 1]);
+        assert_eq!(even_share(40, 64), 1);
     }
 
     #[test]

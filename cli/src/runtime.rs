@@ -19,7 +19,7 @@ pub(crate) fn embedded() -> Result<tokio::runtime::Runtime> {
     start(2, 2)
 }
 
-/// A runtime with `threads` for async work and at most `blocking` threads for files and computing.
+/// A runtime with `threads` for async work and at most `blocking` threads for files and whatever else makes one wait.
 ///
 /// # Errors
 /// When threads cannot be started.

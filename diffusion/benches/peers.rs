@@ -125,6 +125,7 @@ fn run(case: &Case) -> Result<()> {
     let mut peers = case.peers.iter().map(|name| Peer::start(case, name)).collect::<Result<Vec<_>>>()?;
     let trial = Trial::new(case.piece, case.compute, case.size)?;
     let out = trial.run()?;
+    where_it_goes(&trial)?;
     let mut ours = Times::default();
     for _ in 0..RUNS {
         for peer in &mut peers {
@@ -151,6 +152,33 @@ fn run(case: &Case) -> Result<()> {
             time / their_time,
             spent / their_spent
         );
+    }
+    Ok(())
+}
+
+/// Prints what each operator takes of a run, all shapes together.
+fn where_it_goes(trial: &Trial) -> Result<()> {
+    let began = Instant::now();
+    let (ran, spent) = diffusion::bench::clocked(|| trial.run());
+    ran?;
+    let whole = began.elapsed().as_secs_f64();
+    let mut operators: Vec<(&str, f64, f64)> = Vec::new();
+    for one in &spent {
+        let (time, flops) = (one.time.as_secs_f64(), one.flops as f64);
+        match operators.iter_mut().find(|(name, ..)| *name == one.operator) {
+            Some((_, all, work)) => (*all, *work) = (*all + time, *work + flops),
+            None => operators.push((one.operator, time, flops)),
+        }
+    }
+    operators.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let between = whole - operators.iter().map(|(_, time, _)| time).sum::<f64>();
+    for (name, time, flops) in operators.into_iter().chain([("between operators", between, 0.0)]) {
+        let rate = if flops > 0.0 {
+            format!(", {:.0} GFLOP at {:.0} a second", flops / 1e9, flops / time / 1e9)
+        } else {
+            String::new()
+        };
+        println!("    {:4.1} %  {name}{rate}", time / whole * 100.0);
     }
     Ok(())
 }

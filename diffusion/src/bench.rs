@@ -60,6 +60,35 @@ pub fn counted<T>(f: impl FnOnce() -> T) -> (T, u64) {
     (result, 2 * counts.values().sum::<u64>())
 }
 
+/// What an operator of the network took, all its calls together.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Spent {
+    /// The part of the network, such as `resnets`.
+    pub part: &'static str,
+    /// The operator, such as `group-norm`.
+    pub operator: &'static str,
+    /// The shape that it makes.
+    pub shape: Vec<usize>,
+    /// Number of calls.
+    pub calls: u64,
+    /// On the clock.
+    pub time: Duration,
+    /// Floating-point operations, two for each multiply-accumulate of products and attention; those of the plain form, whatever form ran.
+    pub flops: u64,
+}
+
+/// Calls `f` and tells what each operator took that it ran on the CPU, the longest first. Those that other threads ask for are not seen.
+pub fn clocked<T>(f: impl FnOnce() -> T) -> (T, Vec<Spent>) {
+    let (result, times) = meter::clock(f);
+    let spent = |((part, operator, shape), spent): (_, meter::Spent)| {
+        let meter::Spent { calls, time, multiplies } = spent;
+        Spent { part, operator, shape, calls, time, flops: 2 * multiplies }
+    };
+    let mut all: Vec<Spent> = times.into_iter().map(spent).collect();
+    all.sort_by_key(|spent| std::cmp::Reverse(spent.time));
+    (result, all)
+}
+
 /// The operators that a denoiser in the width of Stable Diffusion 1.5 spends its time in, on one frame of 256 x 256 or 512 x 512 pixels.
 ///
 /// # Errors

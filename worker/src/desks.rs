@@ -16,29 +16,34 @@ use tokio::sync::oneshot;
 
 /// Idle threads that are kept; a task computes on two at a time at most.
 const KEPT: usize = 2;
+/// Threads that there may be. Whoever has so many has given up work that does not end.
+const MOST: usize = 32;
 
 /// Threads at rest, the one used last at the end. They end with it.
 #[derive(Default)]
 pub(crate) struct Desks {
     idle: Arc<Mutex<Vec<Desk>>>,
+    /// One for each thread, and this one.
+    threads: Arc<()>,
 }
 
-type Desk = mpsc::Sender<Job>;
+/// A thread at its desk.
+#[derive(Clone)]
+struct Desk(mpsc::Sender<(Desk, Job)>);
 
-/// Work, and how to give its thread back: before anybody is told that the work is done, who may come with the next.
-type Job = Box<dyn FnOnce() + Send>;
+/// Work. It is given the desk, to put it back before anybody is told that the work is done, who may come with the next.
+type Job = Box<dyn FnOnce(Desk) + Send>;
 
 impl Desks {
     /// Computes on a thread that does nothing else meanwhile; a panic becomes an error. When the future is dropped, the work goes on until
     /// it looks whether it should.
     ///
     /// # Errors
-    /// What `work` says; `World` when it panicked or the system gives no thread.
+    /// What `work` says; `World` when it panicked, when the system gives no thread, or when [`MOST`] threads do not come back.
     pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-        let (desk, idle, span) = (self.desk()?, Arc::downgrade(&self.idle), tracing::Span::current());
+        let (mut desk, idle, span) = (self.desk()?, Arc::downgrade(&self.idle), tracing::Span::current());
         let (send, receive) = oneshot::channel();
-        let own = desk.clone();
-        let job = move || {
+        let mut job: Job = Box::new(move |own| {
             let done = catch_unwind(AssertUnwindSafe(|| span.in_scope(work)));
             if let Some(idle) = idle.upgrade() {
                 let mut idle = lock(&idle);
@@ -49,20 +54,31 @@ impl Desks {
             }
             // Nobody waits any more when the attempt was given up.
             let _ = send.send(done);
-        };
-        let gone = || Error::world("a thread for computing is gone");
-        desk.send(Box::new(job)).map_err(|_| gone())?;
-        receive.await.map_err(|_| gone())?.unwrap_or_else(|panic| Err(broke(panic.as_ref())))
+        });
+        // A thread ends when it drops a result that nobody took and that panics: then it is another's turn.
+        while let Err(mpsc::SendError((_, back))) = desk.0.send((desk.clone(), job)) {
+            (desk, job) = (self.desk()?, back);
+        }
+        let gone = |_| Error::world("a thread for computing is gone");
+        receive.await.map_err(gone)?.unwrap_or_else(|panic| Err(broke(panic.as_ref())))
     }
 
     fn desk(&self) -> Result<Desk> {
         if let Some(desk) = lock(&self.idle).pop() {
             return Ok(desk);
         }
-        let (desk, jobs) = mpsc::channel::<Job>();
-        let thread = thread::Builder::new().name("compute".into()).spawn(move || jobs.iter().for_each(|job| job()));
+        let alive = Arc::clone(&self.threads);
+        if Arc::strong_count(&alive) > MOST + 1 {
+            return Err(Error::world(format!("{MOST} threads are at work that nobody waits for any more"))
+                .mend("restart the worker; its device may hang"));
+        }
+        let (desk, jobs) = mpsc::channel::<(Desk, Job)>();
+        let thread = thread::Builder::new().name("compute".into()).spawn(move || {
+            let _alive = alive;
+            jobs.iter().for_each(|(own, job)| job(own));
+        });
         thread.map_err(|e| Error::world("the system gives no thread for computing").from_source(e))?;
-        Ok(desk)
+        Ok(Desk(desk))
     }
 }
 
@@ -109,6 +125,41 @@ mod tests {
         let (a, b, c) = (a.unwrap(), b.unwrap(), c.unwrap());
         assert!(a != b && b != c && a != c);
         assert_eq!(lock(&desks.idle).len(), KEPT);
+    }
+
+    #[tokio::test]
+    async fn threads_that_do_not_come_back_are_bounded() {
+        let desks = Desks::default();
+        let (go, wait) = mpsc::channel::<()>();
+        let wait = Arc::new(Mutex::new(wait));
+        let mut given_up = Vec::new();
+        for _ in 0..MOST {
+            let wait = Arc::clone(&wait);
+            let mut work = Box::pin(desks.run(move || {
+                // Ends when the test does.
+                let _ = wait.lock().map(|wait| wait.recv());
+                Ok(())
+            }));
+            tokio::select! {
+                biased;
+                _ = &mut work => panic!("the work waits"),
+                () = std::future::ready(()) => given_up.push(work),
+            }
+        }
+        let error = desks.run(|| Ok(())).await.unwrap_err();
+        assert!(error.to_string().contains("32 threads") && error.mending().is_some(), "{error}");
+        // Nobody waits for them, and still they come back.
+        given_up.clear();
+        drop(go);
+        let mut found = desks.run(|| Ok(())).await;
+        for _ in 0..3000 {
+            if found.is_ok() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            found = desks.run(|| Ok(())).await;
+        }
+        found.unwrap();
     }
 
     #[tokio::test]

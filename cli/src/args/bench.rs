@@ -12,6 +12,7 @@ Examples:
   emofarm bench
   emofarm bench --only clip,step --model demo --json
   emofarm bench --device cuda:0 --only card
+  emofarm bench --flame clip.svg --model demo
   emofarm bench quality --set heldout
 
 Without a verb: how fast this machine is at everything that a film takes. Each row is the median of some runs, for which it may take --seconds.")]
@@ -34,6 +35,9 @@ pub(crate) struct BenchSpeedArgs {
     /// or card: an NVIDIA card (--device cuda:0), its operators held against the CPU, and a step at full width.
     #[arg(long, value_name = "WHAT", value_delimiter = ',')]
     pub(crate) only: Vec<Subject>,
+    /// Measure nothing else; draw into this SVG what a clip of the model spends its time with, operator by operator.
+    #[arg(long, value_name = "FILE.svg", value_hint = ValueHint::FilePath, conflicts_with = "only")]
+    pub(crate) flame: Option<PathBuf>,
     /// Seconds that a row may take, its first run excluded.
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS", value_parser = row_seconds)]
     pub(crate) seconds: f64,

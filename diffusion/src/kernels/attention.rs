@@ -248,7 +248,7 @@ impl Piece<'_, '_> {
         let size = self.heads.size();
         let keys: usize = self.seen.iter().map(|seen| seen.count).sum();
         let key_width = block_width(keys);
-        // Three vectors at once where the registers hold their sums and the head has three times as many: of 40 numbers, none is padding then
+        // Three vectors at once where the registers hold their sums and the head's are a multiple of three: of 40 numbers, none is padding then
         // that two would ask for.
         let vectors = match size.div_ceil(S::F32_LANES) {
             1 => 1,

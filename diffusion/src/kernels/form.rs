@@ -2,7 +2,7 @@
 
 use shared::job::Compute;
 
-use super::{engine::Engine, lines::Parts};
+use super::{Geometry, engine::Engine, lines::Parts, winograd};
 use crate::{
     cuda::{Card, Kind, Lane},
     device::Device,
@@ -77,14 +77,17 @@ impl Form {
         }
     }
 
-    /// Whether a layer of 3 x 3 taps from `inner` to `outer` channels goes by minimal filtering in single precision. Dot products are twice as fast
-    /// as fused multiply-adds, and filtering takes a quarter of these; but the widest layers have the smallest maps, where reading weights is
-    /// what takes the time, and short ones are read sooner.
-    pub(super) fn filters(self, [outer, inner, taps]: [usize; 3]) -> bool {
+    /// The form of a convolution: its own, but for dot products that minimal filtering beats. They are twice as fast as fused multiply-adds in
+    /// single precision, of which filtering takes a quarter. Only the widest layers have maps so small that reading their weights is what
+    /// takes the time, and short numbers are read sooner.
+    pub(crate) fn of_layer(self, geometry: Geometry, channels: [usize; 2]) -> Self {
         match self {
-            Self::Minimal => true,
-            Self::Tiled { parts: Parts::One, engine } => taps == 9 && engine.is_dot() && inner * outer < WIDE,
-            _ => false,
+            Self::Tiled { parts: Parts::One, engine }
+                if engine.is_dot() && winograd::is_worth(geometry, channels) && channels[0] * channels[1] < WIDE =>
+            {
+                Self::Minimal
+            }
+            other => other,
         }
     }
 
@@ -110,5 +113,31 @@ impl Form {
     pub(crate) fn all() -> Vec<Self> {
         let tiled = |engine| [Parts::One, Parts::Two].map(|parts| Self::Tiled { parts, engine });
         [Self::Exact, Self::Minimal].into_iter().chain(Engine::all().into_iter().flat_map(tiled)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dot_products_leave_filters_to_those_who_need_fewer_of_them() {
+        let Some(engine) = Engine::dot() else { return };
+        let dot = Form::Tiled { parts: Parts::One, engine };
+        let form = |geometry, channels| dot.of_layer(geometry, channels);
+        assert_eq!(form(Geometry::SAME, [320, 640]), Form::Minimal);
+        assert_eq!(form(Geometry::DOUBLE, [640, 640]), Form::Minimal);
+        for (geometry, channels) in [
+            (Geometry::SAME, [1280, 1280]),
+            (Geometry::HALVE, [320, 320]),
+            (Geometry::POINT, [320, 320]),
+            (Geometry::line(9, 1), [320, 320]),
+            (Geometry::SAME, [4, 320]),
+        ] {
+            assert_eq!(form(geometry, channels), dot, "{geometry:?} {channels:?}");
+        }
+        assert_eq!(Form::Exact.of_layer(Geometry::SAME, [320, 320]), Form::Exact);
+        let two = Form::Tiled { parts: Parts::Two, engine };
+        assert_eq!(two.of_layer(Geometry::SAME, [320, 320]), two);
     }
 }

@@ -57,8 +57,8 @@ impl GroupNorm {
     fn run(&self, x: &Tensor, silu: bool, order: Rows) -> Result<Tensor> {
         let channels = self.scale.len();
         let n = x.dim(0)?;
-        if x.dims().last() != Some(&channels) || n == 0 {
-            bail!("a group norm over {channels} channels got {:?}", x.dims());
+        if x.dims().last() != Some(&channels) || n == 0 || !channels.is_multiple_of(self.groups) {
+            bail!("a group norm over {channels} channels in {} groups got {:?}", self.groups, x.dims());
         }
         let pixels = x.elem_count() / channels / n;
         let (shape, frames) = match order {
@@ -123,7 +123,9 @@ impl GroupNorm {
                 let off = f64::from(pivot[c]) - mean;
                 squares[c] + 2.0 * off * sums[c] + pixels as f64 * off * off
             };
-            let variance = (group.clone().map(around).sum::<f64>() / count).max(0.0);
+            let variance = group.clone().map(around).sum::<f64>() / count;
+            // What is rounded may fall below nothing; what is no number stays none.
+            let variance = if variance < 0.0 { 0.0 } else { variance };
             for c in group {
                 let factor = (f64::from(self.scale[c]) / (variance + self.eps).sqrt()) as f32;
                 scale.push(factor);
@@ -139,7 +141,8 @@ fn pivot(map: &[f32], channels: usize) -> Vec<f32> {
     let rows = map.len() / channels;
     let few = rows.min(SAMPLES);
     let mut pivot = vec![0.0; channels];
-    for row in (0..few).map(|sample| sample * rows / few) {
+    // From the first to the last, across all columns of a map, whatever its width: its edges alone would not be like the rest.
+    for row in (0..few).map(|sample| sample * (rows - 1) / (few - 1).max(1)) {
         pivot.iter_mut().zip(&map[row * channels..]).for_each(|(sum, x)| *sum += *x);
     }
     pivot.iter_mut().for_each(|sum| *sum /= few as f32);

@@ -25,12 +25,12 @@ pub(super) fn run<const N: usize>(
         Err(_) => bail!("{name}: {} inputs instead of {N}", slices.len()),
     };
     let op = Op { name, shape, fill };
-    match inputs[..] {
+    meter::operator(name, &op.shape, || match inputs[..] {
         [a] => a.contiguous()?.apply_op1_no_bwd(&op),
         [a, b] => a.contiguous()?.apply_op2_no_bwd(&b.contiguous()?, &op),
         [a, b, c] => a.contiguous()?.apply_op3_no_bwd(&b.contiguous()?, &c.contiguous()?, &op),
         _ => bail!("{name}: an operator has one to three inputs"),
-    }
+    })
 }
 
 struct Op<F> {

@@ -118,9 +118,7 @@ impl Packed {
         [outer, inner, taps]: [usize; 3],
         from: impl Fn(usize, usize, usize) -> usize + Sync,
     ) -> Self {
-        let minimal = form.filters([outer, inner, taps]);
         if let Form::Tiled { parts, engine } = form
-            && !minimal
             && let Some(tiles) = Tiles::new((engine, parts), weights, [outer, inner, taps], &from)
         {
             return Self { taps, inner, outer, width: LINE, minimal: false, data: Data::Tiles(tiles) };
@@ -138,7 +136,7 @@ impl Packed {
             Numbers::Half(weights) => Numbers::Half(blocks(weights, sizes, from)),
             Numbers::Absent(count) => Numbers::Absent(*count),
         };
-        Self { taps, inner, outer, width, minimal, data: Data::Numbers(data) }
+        Self { taps, inner, outer, width, minimal: form == Form::Minimal, data: Data::Numbers(data) }
     }
 
     /// Whether there are no weights, only their count.

@@ -215,9 +215,14 @@ impl Product {
         let fill = |x: &[f32], residual: Option<&[f32]>, out: &mut [f32]| {
             Job { layer: self, x, zeros: &zeros, sizes, columns: columns.clone(), bias, residual }.go(out);
         };
+        let name = match self.geometry.kernel {
+            [1, 1] => "product",
+            [3, 3] => "convolution of 3 x 3",
+            _ => "convolution",
+        };
         match residual {
-            None => op::run("product", [x], shape, |[x], out| fill(x, None, out)),
-            Some(residual) => op::run("product", [x, residual], shape, |[x, r], out| fill(x, Some(r), out)),
+            None => op::run(name, [x], shape, |[x], out| fill(x, None, out)),
+            Some(residual) => op::run(name, [x, residual], shape, |[x, r], out| fill(x, Some(r), out)),
         }
     }
 }

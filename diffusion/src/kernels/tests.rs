@@ -121,7 +121,9 @@ fn the_number_of_threads_changes_no_bit_in_any_form() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| {
                 let mut found = Vec::new();
-                for [inner, outer, height, width] in [[70, 96, 16, 16], [320, 64, 8, 8], [64, 320, 4, 4]] {
+                for [inner, outer, height, width] in
+                    [[70, 96, 16, 16], [320, 64, 8, 8], [64, 320, 4, 4], [24, 24, 64, 64]]
+                {
                     let weights = numbers(&[outer, inner, 3, 3], 1);
                     let layer =
                         Product::new(Packed::new(form, &single(&weights), outer, inner, 9), None, Geometry::SAME);
@@ -390,6 +392,39 @@ fn norms_agree_with_their_definitions() {
         let plain = plain_norm(&x, 1e-5).broadcast_mul(&scale).unwrap().broadcast_add(&shift).unwrap();
         close(&LayerNorm::new(flat(&scale), flat(&shift)).forward(&x).unwrap(), &plain);
     }
+}
+
+#[test]
+fn group_norms_hold_where_numbers_are_few_alike_or_far_from_zero() {
+    let norm = |x: &Tensor| flat(&GroupNorm::new(2, 1e-5, vec![1.0; 4], vec![0.5; 4]).forward(x).unwrap());
+    let maps = |size: usize, f: fn(usize) -> f32| {
+        let data = (0..size * size * 4).map(f).collect::<Vec<f32>>();
+        Tensor::from_vec(data, (1, size, size, 4), &Device::Cpu).unwrap()
+    };
+    // One pixel, and maps that are the same everywhere: nothing but the shift is left.
+    assert!(norm(&maps(1, |_| 3.0)).iter().all(|x| (x - 0.5).abs() < 1e-3));
+    assert!(norm(&maps(8, |_| -7.25)).iter().all(|x| (x - 0.5).abs() < 1e-3));
+    // Far from zero, and an edge that is nothing like the rest: computed in double precision beside.
+    let far: fn(usize) -> f32 = |i| 1000.0 + ((i * 7919) % 1009) as f32 / 504.5;
+    let edge: fn(usize) -> f32 = |i| if i / 4 % 32 == 0 { 500.0 } else { ((i * 7919) % 1009) as f32 / 504.5 };
+    for f in [far, edge] {
+        let x = maps(32, f);
+        let data = flat(&x);
+        for (group, found) in [(0, 0), (1, 2)].map(|(group, first)| (group, norm(&x)[first..].to_vec())) {
+            let own = |c: usize| data.iter().skip(2 * group + c).step_by(4).map(|x| f64::from(*x));
+            let count = 2.0 * 1024.0;
+            let mean = (own(0).sum::<f64>() + own(1).sum::<f64>()) / count;
+            let variance = [0, 1].map(|c| own(c).map(|x| (x - mean).powi(2)).sum::<f64>()).iter().sum::<f64>() / count;
+            for (x, found) in own(0).zip(found.iter().step_by(4)) {
+                let exact = (x - mean) / (variance + 1e-5).sqrt() + 0.5;
+                assert!((f64::from(*found) - exact).abs() < 2e-3 * exact.abs().max(0.1), "{found} {exact}");
+            }
+        }
+    }
+    // What is no number spreads over its group and no further.
+    let spoilt = norm(&maps(8, |i| if i == 41 { f32::INFINITY } else { 1.0 + i as f32 }));
+    assert!(spoilt.chunks(4).all(|pixel| pixel[0].is_nan() && pixel[1].is_nan() && pixel[2].is_finite()));
+    assert!(GroupNorm::new(3, 1e-5, vec![1.0; 4], vec![0.0; 4]).forward(&maps(2, |_| 1.0)).is_err());
 }
 
 #[test]

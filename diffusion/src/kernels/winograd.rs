@@ -24,7 +24,7 @@ const CHUNK: usize = 64;
 const GAP: usize = 16;
 /// Numbers of inputs at points that lie in the shared cache at once.
 const GROUP_NUMBERS: usize = 1 << 20;
-/// Tiles that are taken together, at least and at most: enough to pay for turning taps into points, and few enough that a
+/// Tiles that are taken together, about at least and at most: enough to pay for turning taps into points, and few enough that a
 /// block's products stay in a core's cache.
 const GROUP_TILES: [usize; 2] = [32, 96];
 /// Channels, in and out, below which the direct form is as fast.
@@ -71,11 +71,16 @@ pub(super) struct Plan {
     repeated: bool,
 }
 
+/// Whether maps that are not too small are convolved in fewer multiplications by a layer of so many channels, in and out.
+pub(super) fn is_worth(geometry: Geometry, [inner, outer]: [usize; 2]) -> bool {
+    (geometry == Geometry::SAME || geometry == Geometry::DOUBLE) && inner.min(outer) >= WORTH
+}
+
 impl Plan {
     /// The plan of a layer of `inner` and `outer` channels, or nothing where the direct form is better. It is chosen by sizes that do not change
     /// with the number of maps or threads, and neither do the bits of a result.
     pub(super) fn of(geometry: Geometry, [inner, outer]: [usize; 2], [height, width]: [usize; 2]) -> Option<Self> {
-        if !(geometry == Geometry::SAME || geometry == Geometry::DOUBLE) || inner.min(outer) < WORTH {
+        if !is_worth(geometry, [inner, outer]) {
             return None;
         }
         let tiles = |m: usize| [height.div_ceil(m), width.div_ceil(m)];

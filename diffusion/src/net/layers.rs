@@ -34,7 +34,8 @@ pub(crate) fn conv(scope: &Scope<'_>, inner: usize, outer: usize, geometry: Geom
     let [height, width] = geometry.kernel;
     let weights = scope.numbers("weight", &[outer, inner, height, width])?;
     let bias = scope.take("bias", &[outer])?;
-    Ok(Product::new(Packed::new(scope.form(), &weights, outer, inner, geometry.taps()), Some(bias), geometry))
+    let form = scope.form().of_layer(geometry, [inner, outer]);
+    Ok(Product::new(Packed::new(form, &weights, outer, inner, geometry.taps()), Some(bias), geometry))
 }
 
 /// A convolution along one line, with bias: `weight` `[outer, inner, kernel]`.

@@ -36,6 +36,8 @@ pub(crate) struct Script {
     pub(crate) slow: Mutex<Option<(u64, std::time::Duration)>>,
     /// Told when the endless or the slow clip began.
     pub(crate) began: tokio::sync::Notify,
+    /// Told when the endless clip stopped.
+    pub(crate) stopped: tokio::sync::Notify,
     /// When it is there, pictures are likenesses of the portrait but for renderings that are spoilt.
     pub(crate) spoils: Mutex<Option<Spoils>>,
     /// When it is there, steps are reused, and the clips with these first frames come out spoilt unless they are rendered whole.
@@ -166,6 +168,7 @@ impl Summing {
         while step(0) == Control::Continue {
             std::thread::yield_now();
         }
+        self.script.stopped.notify_one();
         true
     }
 

@@ -2,6 +2,7 @@
 
 mod card;
 mod film;
+mod flame;
 mod house;
 mod network;
 mod row;
@@ -26,9 +27,19 @@ pub(super) fn run(args: &BenchSpeedArgs, settings: &Settings, json: bool) -> Res
     if args.only.contains(&Subject::Card) {
         return card::run(settings, json);
     }
+    let model = args.model.as_ref().unwrap_or(&settings.model);
+    if let Some(file) = &args.flame {
+        let loaded = diffusion::open_on(model, &settings.search_path(), settings.device()?)?;
+        let rows = flame::draw(loaded.as_ref(), file)?;
+        if json {
+            say!("{:#}", serde_json::json!({ "ok": true, "model": model, "file": file, "operators": rows }));
+        } else {
+            flame::say(&rows, file);
+        }
+        return Ok(exit::DONE);
+    }
     let wanted = |subject: Subject| args.only.is_empty() || args.only.contains(&subject);
     let any = |subjects: &[Subject]| subjects.iter().any(|subject| wanted(*subject));
-    let model = args.model.as_ref().unwrap_or(&settings.model);
     let mut rows = Rows::new(Duration::from_secs_f64(args.seconds), diffusion::bench::peak(PEAK), rows_bar(json));
     let peak = rows.peak;
     if wanted(Subject::Operators) {

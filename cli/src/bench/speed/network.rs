@@ -119,14 +119,14 @@ fn speech(rows: &mut Rows, model: &dyn Model) -> Result<()> {
     rows.time(Work { what, count: SPEECH as f64, unit: "s of speech", flops }, encode)
 }
 
-fn portrait(size: u32) -> Result<Portrait> {
+pub(super) fn portrait(size: u32) -> Result<Portrait> {
     let pixels = (0..3 * size * size).map(|i| (i.wrapping_mul(2_654_435_761) >> 25) as u8).collect();
     let picture = Picture::new(size, size, pixels)?;
     Ok(Portrait::with_face(picture, FaceBox { x: size / 4, y: size / 4, w: size / 2, h: size / 2 }))
 }
 
 /// A clip that goes on from motion frames.
-fn clip(model: &dyn Model) -> Result<ClipInput> {
+pub(super) fn clip(model: &dyn Model) -> Result<ClipInput> {
     let shape = model.shape();
     let rows = (shape.clip_frames + 2 * shape.audio_margin) as usize;
     let numbers = |count: usize| (0..count).map(|i| (i as f32 * 0.37).sin()).collect::<Vec<_>>();

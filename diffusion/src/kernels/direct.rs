@@ -88,13 +88,22 @@ impl Task<'_, '_> {
         let mut sums = vec![[[simd.splat_f32s(0.0); V]; P]; rows.div_ceil(P)];
         // Pieces of equal length.
         let piece = inner.div_ceil(inner.div_ceil(CHUNK));
-        for block in self.blocks.clone() {
+        let blocks = self.blocks.clone();
+        let pieces = || (0..taps).flat_map(|tap| (0..inner).step_by(piece).map(move |start| (tap, start)));
+        // The piece that comes after: of this block, or of the next.
+        let mut next = blocks.clone().flat_map(|block| pieces().map(move |(tap, start)| (block, tap, start))).skip(1);
+        for block in blocks {
             sums.fill([[simd.splat_f32s(0.0); V]; P]);
-            for (tap, start) in (0..taps).flat_map(|tap| (0..inner).step_by(piece).map(move |start| (tap, start))) {
+            for (tap, start) in pieces() {
                 let inputs = start..(start + piece).min(inner);
                 let columns = weights.piece(first_block + block, tap, inputs.clone(), &mut scratch);
                 let columns = S::as_simd_f32s(columns).0;
+                let (next, groups) = (next.next(), sums.len());
                 for (group, (sums, seen)) in sums.iter_mut().zip(seen.chunks_exact(taps)).enumerate() {
+                    if let Some((block, tap, start)) = next {
+                        let inputs = start..(start + piece).min(inner);
+                        weights.fetch(first_block + block, tap, &inputs, [group, groups]);
+                    }
                     let mut pieces: [&[f32]; P] = [&[]; P];
                     for (piece, row) in pieces.iter_mut().zip(seen[tap]) {
                         *piece = &row[inputs.clone()];

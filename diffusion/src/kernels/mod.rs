@@ -18,6 +18,7 @@
 // itself the compiler may decide otherwise, and the loop falls back to the oldest registers.
 #![allow(clippy::inline_always)]
 
+mod ahead;
 #[cfg(target_arch = "x86_64")]
 mod amx;
 mod attention;

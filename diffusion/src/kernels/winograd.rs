@@ -291,30 +291,38 @@ impl Exit<'_, '_> {
         let (taps, sums) = scratch.numbers[..points * (taps + sums)].split_at_mut(points * taps);
         // Points that are always zero are read as the others are.
         sums.fill(0.0);
-        for block in self.columns.start / width..self.columns.end.div_ceil(width) {
-            self.multiply::<S, M, P, H>(simd, block, taps, sums);
+        let blocks = self.columns.start / width..self.columns.end.div_ceil(width);
+        for block in blocks.clone() {
+            self.multiply::<S, M, P, H>(simd, [block, blocks.end], taps, sums);
             self.finish::<S, M>(simd, block, sums);
         }
     }
 
-    /// The products of a block of columns at all points, `[point][tile][width]`.
+    /// The products of a block of columns at all points, `[point][tile][width]`; the share's blocks end before `last`.
     #[inline(always)]
     fn multiply<S: Simd, const M: usize, const P: usize, const H: usize>(
         &self,
         simd: S,
-        block: usize,
+        [block, last]: [usize; 2],
         taps: &mut [f32],
         sums: &mut [f32],
     ) {
-        let Packed { inner, width, .. } = self.group.job.layer.weights;
+        let weights = &self.group.job.layer.weights;
+        let Packed { inner, width, .. } = *weights;
         let (tiles, stride, count) = (self.group.tiles(), self.group.stride(), points(M).pow(2));
         let (taps_stride, sums_stride) = (taps.len() / count, sums.len() / count);
         let mut scratch = Default::default();
         for (first, seen) in (0..inner).step_by(CHUNK).zip(self.seen.chunks_exact(count * stride)) {
             let length = CHUNK.min(inner - first);
-            let pieces = self.group.job.layer.weights.pieces(block, &(first..first + length), &mut scratch);
+            let pieces = weights.pieces(block, &(first..first + length), &mut scratch);
             transform::<S, M>(simd, pieces, taps, taps_stride);
+            // What is turned into points after these: the next inputs, or the first of the next block.
+            let (next, after) = if first + length < inner { (block, first + length) } else { (block + 1, 0) };
+            let inputs = after..(after + CHUNK).min(inner);
             for point in 0..count {
+                for tap in (0..9).filter(|_| next < last) {
+                    weights.fetch(next, tap, &inputs, [point, count]);
+                }
                 if self.group.plan.is_zero(point / points(M), point % points(M)) {
                     continue;
                 }

@@ -69,4 +69,5 @@ class TimeEmbedding(nn.Module):
         rate = torch.exp(-math.log(10000.0) * torch.arange(half, device=timestep.device).float() / half)
         angle = timestep.float()[:, None] * rate[None]
         code = torch.cat([angle.cos(), angle.sin()], dim=-1)
+        code = code.to(self.linear_1.weight.dtype)
         return self.linear_2(F.silu(self.linear_1(code)))

@@ -1,6 +1,6 @@
 //! What the program keeps of the memory that was given back to it.
 //!
-//! Rust's own memory comes from mimalloc. Encoders, decoders and SQLite take theirs from the C library, which by default makes an arena for
+//! Rust's own memory comes from mimalloc. Encoders, decoders and `SQLite` take theirs from the C library, which by default makes an arena for
 //! every thread that asks and keeps in each what was given back: after ten minutes of film that was half of what the process held, while
 //! five megabytes were in use.
 

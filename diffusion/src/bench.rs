@@ -183,7 +183,9 @@ fn product(outer: usize, inner: usize, geometry: Geometry) -> Product {
     let mut weights = vec![0.0; outer * inner * taps];
     normals(1, Stream::Frame, 0, &mut weights);
     let scale = 1.0 / ((inner * taps) as f32).sqrt();
-    weights.iter_mut().for_each(|weight| *weight *= scale);
+    for weight in &mut weights {
+        *weight *= scale;
+    }
     let packed = Packed::new(Form::of(Compute::default()), &Numbers::Single(weights), outer, inner, taps);
     Product::new(packed, None, geometry)
 }

@@ -42,7 +42,9 @@ fn main() -> Result<()> {
             theirs.push(command_line(&pictures, frames, &sound, &dir.path().join("theirs.mp4"))?);
         }
         println!("run {run}: parts {encoding:.2} s, join {joining:.2} s, ffmpeg {:.2} s", theirs[theirs.len() - 1]);
-        (parts.push(encoding), joined.push(joining), ours.push(encoding + joining));
+        parts.push(encoding);
+        joined.push(joining);
+        ours.push(encoding + joining);
     }
     let bytes = |name: &str| std::fs::metadata(dir.path().join(name)).map_or(0, |file| file.len());
     let [ours, theirs] = [median(&mut ours), median(&mut theirs)];

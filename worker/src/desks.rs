@@ -74,8 +74,10 @@ impl Desks {
         }
         let (desk, jobs) = mpsc::channel::<(Desk, Job)>();
         let thread = thread::Builder::new().name("compute".into()).spawn(move || {
-            let _alive = alive;
-            jobs.iter().for_each(|(own, job)| job(own));
+            for (own, job) in &jobs {
+                job(own);
+            }
+            drop(alive);
         });
         thread.map_err(|e| Error::world("the system gives no thread for computing").from_source(e))?;
         Ok(Desk(desk))

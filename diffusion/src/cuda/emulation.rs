@@ -79,8 +79,9 @@ fn program() -> &'static Path {
         for source in &sources {
             sha2::Digest::update(&mut digest, std::fs::read(source).unwrap());
         }
-        let digest: String = sha2::Digest::finalize(digest).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-        let program = Path::new(env!("OUT_DIR")).join(format!("emulation-{digest}"));
+        let digest = sha2::Digest::finalize(digest);
+        let digest = digest.iter().take(8).fold(0_u64, |digest, byte| digest << 8 | u64::from(*byte));
+        let program = Path::new(env!("OUT_DIR")).join(format!("emulation-{digest:016x}"));
         if !program.is_file() {
             let made = program.with_extension(std::process::id().to_string());
             let done = Command::new("g++")

@@ -145,7 +145,9 @@ fn pivot(map: &[f32], channels: usize) -> Vec<f32> {
     for row in (0..few).map(|sample| sample * (rows - 1) / (few - 1).max(1)) {
         pivot.iter_mut().zip(&map[row * channels..]).for_each(|(sum, x)| *sum += *x);
     }
-    pivot.iter_mut().for_each(|sum| *sum /= few as f32);
+    for sum in &mut pivot {
+        *sum /= few as f32;
+    }
     pivot
 }
 

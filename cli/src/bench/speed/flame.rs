@@ -76,8 +76,13 @@ pub(super) fn say(rows: &[serde_json::Value], file: &Path) {
     say!("where the time of a clip goes ({})", file.display());
     for row in rows {
         let number = |name: &str| row[name].as_f64().unwrap_or_default();
-        let shape: Vec<usize> =
-            row["shape"].as_array().into_iter().flatten().filter_map(|n| n.as_u64()).map(|n| n as usize).collect();
+        let shape: Vec<usize> = row["shape"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(serde_json::Value::as_u64)
+            .map(|n| n as usize)
+            .collect();
         let (seconds, flops) = (number("seconds"), number("flops"));
         let rate = if flops > 0.0 { format!("{:.0} GFLOP/s", flops / seconds / 1e9) } else { String::new() };
         let what =

@@ -51,12 +51,12 @@ pub(super) struct Rows {
     /// Floating-point operations a second that this machine reaches at best.
     pub(super) peak: f64,
     bar: ProgressBar,
-    rows: Vec<Row>,
+    done: Vec<Row>,
 }
 
 impl Rows {
     pub(super) fn new(limit: Duration, peak: f64, bar: ProgressBar) -> Self {
-        Self { limit, peak, bar, rows: Vec::new() }
+        Self { limit, peak, bar, done: Vec::new() }
     }
 
     /// Says what is measured next.
@@ -75,7 +75,7 @@ impl Rows {
         while times.is_empty() || (times.len() < MOST_RUNS && began.elapsed() < self.limit) {
             times.push(run()?);
         }
-        self.rows.push(row(work, times, self.peak));
+        self.done.push(row(work, times, self.peak));
         self.bar.inc(1);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Rows {
     /// The rows, the bar gone.
     pub(super) fn finish(self) -> Vec<Row> {
         self.bar.finish_and_clear();
-        self.rows
+        self.done
     }
 }
 

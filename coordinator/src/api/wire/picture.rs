@@ -99,7 +99,7 @@ pub(crate) enum SolverBody {
     Ddim,
     /// DPM-Solver++(2M).
     Dpm,
-    /// UniPC of order 2.
+    /// `UniPC` of order 2.
     Unipc,
 }
 

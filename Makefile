@@ -1,9 +1,11 @@
 # Two commands do everything on a fresh Debian 12 with a Rust toolchain: `make demo` and `make test`.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests build demo test fullwidth longfilm lint doc bench peers
+.PHONY: help setup setup-tests build demo test fullwidth longfilm sanitize lint doc bench peers
 
 EMOFARM := target/release/emofarm
 FILM    := target/demo/film.mp4
+# What the program tells its allocator (cli/src/memory.rs).
+AS_PROGRAM := MIMALLOC_PURGE_DELAY=1000
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -32,6 +34,11 @@ fullwidth: setup ## the Hallo network at the published width: 5 GB of disk, 6 GB
 longfilm: setup setup-tests ## a film of ten minutes (EMOFARM_FILM_MINUTES) through a farm: memory, frames, sound; as long as it renders
 	cargo test --workspace --test long_film -- --ignored --nocapture
 
+# The sanitizer is not stable yet: the compiler is told to have it all the same.
+sanitize: setup ## the tests of the CPU kernels, the one place with unsafe code that computes, under the address sanitizer
+	RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Zsanitizer=address cargo test --locked --package diffusion --lib \
+		--target x86_64-unknown-linux-gnu -- kernels
+
 lint: setup ## formatting and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -40,7 +47,7 @@ doc: setup ## build the documentation, without a warning
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
 bench: build ## time the network of the demo model
-	cargo bench --locked --package diffusion --bench clip
+	$(AS_PROGRAM) cargo bench --locked --package diffusion --bench clip
 
 peers: ## time the network at the published width beside PyTorch and ONNX Runtime; EMOFARM_PYTHON names a Python that has them
-	cargo bench --locked --package diffusion --bench peers
+	$(AS_PROGRAM) cargo bench --locked --package diffusion --bench peers

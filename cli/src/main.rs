@@ -42,7 +42,7 @@ use shared::{Error, Result};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    memory::keep_little();
+    memory::settle();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         // Scripts that ask for JSON get it for a mistyped command too; help and versions stay text.

@@ -12,10 +12,25 @@ const LARGE: libc::c_int = 256 << 10;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT: libc::c_int = 1 << 20;
 
-/// Has the C library keep little, in one arena. To be called once, before there are threads. A setting that it refuses stays as it was.
+/// How long what mimalloc was given back waits before it goes to the system, in milliseconds; ten by default. The maps of a large picture come
+/// and go at longer intervals, and every page of them that is fresh is filled with zeros first: an eighth of the time of decoding one.
+const WAITS: std::ffi::c_long = 1000;
+
+/// The option of mimalloc's second version that says so (`mi_option_purge_delay` in its `mimalloc.h`).
+const PURGE_DELAY: libmimalloc_sys::mi_option_t = 15;
+
+/// Settles both. To be called once, before there are threads.
+#[expect(unsafe_code, reason = "allocators are told by their own functions alone")]
+pub(crate) fn settle() {
+    // SAFETY: the function takes two numbers and stores one in a table of options; no other thread runs yet.
+    unsafe { libmimalloc_sys::mi_option_set(PURGE_DELAY, WAITS) };
+    keep_little();
+}
+
+/// Has the C library keep little, in one arena. A setting that it refuses stays as it was.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[expect(unsafe_code, reason = "only the C library can be told how it keeps memory")]
-pub(crate) fn keep_little() {
+fn keep_little() {
     for (what, value) in [(libc::M_ARENA_MAX, 1), (libc::M_MMAP_THRESHOLD, LARGE), (libc::M_TRIM_THRESHOLD, KEPT)] {
         // SAFETY: mallopt takes two numbers and touches nothing of ours; no other thread runs yet.
         unsafe { libc::mallopt(what, value) };
@@ -24,4 +39,21 @@ pub(crate) fn keep_little() {
 
 /// Other C libraries have no such settings.
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(crate) fn keep_little() {}
+fn keep_little() {}
+
+#[cfg(test)]
+mod tests {
+    /// The number of an option is known from a header: the options beside it tell that it is the right one.
+    #[test]
+    #[expect(unsafe_code, reason = "allocators are asked by their own functions alone")]
+    fn what_was_given_back_waits() {
+        // SAFETY: the functions read numbers in a table of options.
+        let get = |option| unsafe { libmimalloc_sys::mi_option_get(option) };
+        assert_eq!(libmimalloc_sys::mi_option_eager_commit_delay + 1, super::PURGE_DELAY);
+        assert_eq!(super::PURGE_DELAY + 1, libmimalloc_sys::mi_option_use_numa_nodes);
+        let before = get(super::PURGE_DELAY);
+        assert!(before == 10 || before == super::WAITS, "{before} ms");
+        super::settle();
+        assert_eq!(get(super::PURGE_DELAY), super::WAITS);
+    }
+}

@@ -3,6 +3,9 @@
 //! `EMOFARM_PYTHON` names a Python with torch (and onnxruntime, onnx); `python3` when it is not set. A case is part of a name such as
 //! `spatial-256-f32`; all of them run when none is given. Each figure is the median of seven runs; engines take turns, so that what
 //! the machine does besides falls on all of them alike.
+//!
+//! Cases that begin with `memory` are about memory: they hold weights in half precision, as packs are published, and run once. Peaks are those of a
+//! process, so that such a case tells ours only when it runs alone.
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -17,6 +20,8 @@ use shared::{Error, Result, job::Compute};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const RUNS: usize = 7;
+/// Share of a run from which on a shape gets a line.
+const WORTH_TELLING: f64 = 0.015;
 
 /// What is run, in pictures of which size, how exactly, beside whom.
 struct Case {
@@ -24,22 +29,34 @@ struct Case {
     size: usize,
     compute: Compute,
     peers: &'static [&'static str],
+    /// Whether it is about memory.
+    memory: bool,
 }
 
 const F32: &[&str] = &["torch-f32", "onnxruntime-f32"];
 
-const CASES: [Case; 8] = [
-    Case { piece: Piece::Spatial, size: 256, compute: Compute::F32, peers: F32 },
-    Case { piece: Piece::Spatial, size: 256, compute: Compute::Exact, peers: F32 },
-    Case { piece: Piece::Spatial, size: 256, compute: Compute::Bf16, peers: &["torch-bf16"] },
-    Case { piece: Piece::Clip, size: 256, compute: Compute::F32, peers: &["torch-f32"] },
-    Case { piece: Piece::Clip, size: 256, compute: Compute::Bf16, peers: &["torch-bf16"] },
-    Case { piece: Piece::Decode, size: 256, compute: Compute::F32, peers: &["torch-f32"] },
-    Case { piece: Piece::Decode, size: 512, compute: Compute::F32, peers: &["torch-f32"] },
-    Case { piece: Piece::Decode, size: 512, compute: Compute::Bf16, peers: &["torch-bf16"] },
+const CASES: [Case; 10] = [
+    Case::timed(Piece::Spatial, 256, Compute::F32, F32),
+    Case::timed(Piece::Spatial, 256, Compute::Exact, F32),
+    Case::timed(Piece::Spatial, 256, Compute::Bf16, &["torch-bf16"]),
+    Case::timed(Piece::Clip, 256, Compute::F32, &["torch-f32"]),
+    Case::timed(Piece::Clip, 256, Compute::Bf16, &["torch-bf16"]),
+    Case::timed(Piece::Decode, 256, Compute::F32, &["torch-f32"]),
+    Case::timed(Piece::Decode, 512, Compute::F32, &["torch-f32"]),
+    Case::timed(Piece::Decode, 512, Compute::Bf16, &["torch-bf16"]),
+    Case::of_memory(512, Compute::F32, &["torch-f32"]),
+    Case::of_memory(512, Compute::Bf16, &["torch-bf16"]),
 ];
 
 impl Case {
+    const fn timed(piece: Piece, size: usize, compute: Compute, peers: &'static [&'static str]) -> Self {
+        Self { piece, size, compute, peers, memory: false }
+    }
+
+    const fn of_memory(size: usize, compute: Compute, peers: &'static [&'static str]) -> Self {
+        Self { piece: Piece::Clip, size, compute, peers, memory: true }
+    }
+
     fn piece(&self) -> &'static str {
         match self.piece {
             Piece::Spatial => "spatial",
@@ -49,7 +66,8 @@ impl Case {
     }
 
     fn name(&self) -> String {
-        format!("{}-{}-{:?}", self.piece(), self.size, self.compute).to_lowercase()
+        let what = if self.memory { "memory" } else { self.piece() };
+        format!("{what}-{}-{:?}", self.size, self.compute).to_lowercase()
     }
 }
 
@@ -123,11 +141,12 @@ fn main() -> Result<()> {
 
 fn run(case: &Case) -> Result<()> {
     let mut peers = case.peers.iter().map(|name| Peer::start(case, name)).collect::<Result<Vec<_>>>()?;
-    let trial = Trial::new(case.piece, case.compute, case.size)?;
+    let new = if case.memory { Trial::of_halves } else { Trial::new };
+    let trial = new(case.piece, case.compute, case.size)?;
     let out = trial.run()?;
     where_it_goes(&trial)?;
     let mut ours = Times::default();
-    for _ in 0..RUNS {
+    for _ in 0..if case.memory { 1 } else { RUNS } {
         for peer in &mut peers {
             let times = peer.ask("run")?;
             peer.times.push(times);
@@ -180,7 +199,26 @@ fn where_it_goes(trial: &Trial) -> Result<()> {
         };
         println!("    {:4.1} %  {name}{rate}", time / whole * 100.0);
     }
+    shapes(&spent, whole);
     Ok(())
+}
+
+/// Prints the operators and shapes that each take more than [`WORTH_TELLING`] of a run.
+fn shapes(spent: &[diffusion::bench::Spent], whole: f64) {
+    let mut spent: Vec<_> = spent.iter().filter(|one| one.time.as_secs_f64() > WORTH_TELLING * whole).collect();
+    spent.sort_by_key(|one| std::cmp::Reverse(one.time));
+    for one in spent {
+        let time = one.time.as_secs_f64();
+        println!(
+            "        {:4.1} %  {} {:?}, {} times, {:.1} GFLOP at {:.0} a second",
+            time / whole * 100.0,
+            one.operator,
+            one.shape,
+            one.calls,
+            one.flops as f64 / 1e9,
+            one.flops as f64 / time / 1e9
+        );
+    }
 }
 
 /// Milliseconds on the clock and of processor time, run by run.

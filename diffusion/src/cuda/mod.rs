@@ -31,7 +31,7 @@ pub(crate) use card::{Card, Kind, Lane, Placed, Resident, bring, failure, memory
 #[cfg(test)]
 pub(crate) use emulation::{played, within};
 pub(crate) use gate::{Activation, activate, geglu};
-pub(crate) use halving::halving;
+pub(crate) use halving::{halving, or_apart};
 pub(crate) use norm::{GroupNormSizes, group_norm, layer_norm};
 pub(crate) use product::{Asked, place, product};
 pub(crate) use rows::{add_to_each, join, soften, weigh};

@@ -6,9 +6,10 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
+    ahead::Ahead,
     packed::Packed,
     product::{Job, WORTH_THREADS, shares},
-    tile::{load, rows_of, store, tile_onto, tile_rows},
+    tile::{load, rows_of, store, tile_ahead, tile_rows},
 };
 
 /// Output rows that one task of a thread computes at most: enough to use each piece of the weights many times, and few enough that their
@@ -42,8 +43,8 @@ impl Job<'_> {
         let of_task = rows.div_ceil(tasks).next_multiple_of(tile_rows()).min(TASK_ROWS);
         // Few rows: the columns are shared out too.
         let share = outer.div_ceil((4 * threads).div_ceil(tasks)).next_multiple_of(width);
-        out.par_chunks_mut(of_task * outer).enumerate().for_each(|(task, out)| {
-            shares(out, outer, share).into_par_iter().for_each(|share| run(task * of_task, share));
+        out.par_chunks_mut(of_task * outer).enumerate().with_max_len(1).for_each(|(task, out)| {
+            shares(out, outer, share).into_par_iter().with_max_len(1).for_each(|share| run(task * of_task, share));
         });
     }
 }
@@ -100,19 +101,22 @@ impl Task<'_, '_> {
                 let columns = S::as_simd_f32s(columns).0;
                 let (next, groups) = (next.next(), sums.len());
                 for (group, (sums, seen)) in sums.iter_mut().zip(seen.chunks_exact(taps)).enumerate() {
-                    if let Some((block, tap, start)) = next {
-                        let inputs = start..(start + piece).min(inner);
-                        weights.fetch(first_block + block, tap, &inputs, [group, groups]);
-                    }
+                    let ahead = match next {
+                        Some((block, tap, start)) => {
+                            let next = start..(start + piece).min(inner);
+                            weights.ahead([first_block + block, tap], &next, [group, groups], inputs.len())
+                        }
+                        None => Ahead::NOTHING,
+                    };
                     let mut pieces: [&[f32]; P] = [&[]; P];
                     for (piece, row) in pieces.iter_mut().zip(seen[tap]) {
                         *piece = &row[inputs.clone()];
                     }
                     if rows - group * P > H {
-                        *sums = tile_onto::<S, P, V>(simd, *sums, pieces, columns);
+                        *sums = tile_ahead::<S, P, V>(simd, *sums, pieces, columns, ahead);
                     } else if let (Some(sums), Some(pieces)) = (sums.first_chunk_mut::<H>(), pieces.first_chunk::<H>())
                     {
-                        *sums = tile_onto::<S, H, V>(simd, *sums, *pieces, columns);
+                        *sums = tile_ahead::<S, H, V>(simd, *sums, *pieces, columns, ahead);
                     }
                 }
             }

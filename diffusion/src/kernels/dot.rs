@@ -24,23 +24,37 @@ impl Dot {
     #[expect(clippy::unused_self, reason = "who has one may use the instructions; there is nothing else in it")]
     pub(super) fn multiply(self, factor: &Factor<'_>, columns: &[Line], block: &mut Block, add: bool) {
         factor.check(columns);
-        let (rows, _) = block.0.as_chunks_mut::<16>();
-        for (group, rows) in rows.iter_mut().enumerate() {
-            for tile in 0..2 {
-                // SAFETY: a `Dot` is only made where the CPU has both features that the function is compiled for.
-                unsafe { half(factor, columns, rows, [group, tile], add) };
-            }
+        // A group that stands in for one that is not there makes sums that nobody reads.
+        let groups = if factor.segments.iter().all(|[first, second]| first == second) { 1 } else { 2 };
+        let parts = block.0.as_chunks_mut::<ROWS>().0.iter_mut().take(groups * GROUP / ROWS);
+        for (part, rows) in parts.enumerate() {
+            // SAFETY: a `Dot` is only made where the CPU has both features that the function is compiled for.
+            unsafe { rows_onto(factor, columns, rows, [part * ROWS / GROUP, part * ROWS % GROUP], add) };
         }
     }
 }
 
-/// One group of 16 rows times one tile of 16 columns.
+/// Rows of a group.
+const GROUP: usize = 16;
+/// Rows that are taken at once, times both tiles of columns: what is loaded for a row then serves twice, and sums, a pair of every row and
+/// both tiles fit the registers.
+const ROWS: usize = 8;
+
+/// Some rows, from `first` of a group on, times 32 columns.
 #[target_feature(enable = "avx512f,avx512bf16")]
-fn half(factor: &Factor<'_>, columns: &[Line], rows: &mut [[f32; LINE]; 16], [group, tile]: [usize; 2], add: bool) {
-    let mut sums = [_mm512_setzero_ps(); 16];
+fn rows_onto(
+    factor: &Factor<'_>,
+    columns: &[Line],
+    rows: &mut [[f32; LINE]; ROWS],
+    [group, first]: [usize; 2],
+    add: bool,
+) {
+    let mut sums = [[_mm512_setzero_ps(); 2]; ROWS];
     if add {
-        for (sum, row) in sums.iter_mut().zip(rows.iter()) {
-            *sum = floats(row.as_chunks::<16>().0[tile]);
+        for (sums, row) in sums.iter_mut().zip(rows.iter()) {
+            for (sum, x) in sums.iter_mut().zip(row.as_chunks::<16>().0) {
+                *sum = floats(*x);
+            }
         }
     }
     let parts = factor.parts.count();
@@ -48,21 +62,25 @@ fn half(factor: &Factor<'_>, columns: &[Line], rows: &mut [[f32; LINE]; 16], [gr
     for starts in factor.segments {
         for (step, columns) in (&mut steps).take(factor.steps).enumerate() {
             for (of_row, of_column) in products(factor.parts) {
-                let tile = &columns[of_column * LINE + tile * 16..][..16];
-                let start = starts[group] + step * parts + of_row;
-                let lines: [&[u16; LINE]; 16] = std::array::from_fn(|row| &factor.lines[start + row * factor.stride].0);
-                for (pair, column) in tile.iter().enumerate() {
-                    let column = numbers(column.0);
-                    for (sum, line) in sums.iter_mut().zip(lines) {
-                        let both = u32::from(line[2 * pair]) | u32::from(line[2 * pair + 1]) << 16;
-                        *sum = _mm512_dpbf16_ps(*sum, spread(both), column);
+                let (left, right) = columns[of_column * LINE..][..LINE].split_at(LINE / 2);
+                let start = starts[group] + first * factor.stride + step * parts + of_row;
+                let lines: [&[u16; LINE]; ROWS] =
+                    std::array::from_fn(|row| &factor.lines[start + row * factor.stride].0);
+                for (pair, (left, right)) in left.iter().zip(right).enumerate() {
+                    let (left, right) = (numbers(left.0), numbers(right.0));
+                    for (sums, line) in sums.iter_mut().zip(lines) {
+                        let both = spread(u32::from(line[2 * pair]) | u32::from(line[2 * pair + 1]) << 16);
+                        sums[0] = _mm512_dpbf16_ps(sums[0], both, left);
+                        sums[1] = _mm512_dpbf16_ps(sums[1], both, right);
                     }
                 }
             }
         }
     }
-    for (sum, row) in sums.into_iter().zip(rows) {
-        row.as_chunks_mut::<16>().0[tile] = stored(sum);
+    for (sums, row) in sums.into_iter().zip(rows) {
+        for (sum, x) in sums.into_iter().zip(row.as_chunks_mut::<16>().0) {
+            *x = stored(sum);
+        }
     }
 }
 

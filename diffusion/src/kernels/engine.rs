@@ -21,7 +21,8 @@ pub(super) struct Factor<'a> {
     pub(super) lines: &'a [Line],
     /// Lines from one row of a group to the next.
     pub(super) stride: usize,
-    /// Where the first row of both groups begins, segment by segment; [`Self::MOST`] at most.
+    /// Where the first row of both groups begins, segment by segment; [`Self::MOST`] at most. Where both are the same all along, the second
+    /// only stands in for one that is not there, and its sums are worth nothing.
     pub(super) segments: &'a [[usize; 2]],
     /// 32 numbers each that a segment of a row has.
     pub(super) steps: usize,

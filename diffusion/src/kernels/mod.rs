@@ -26,6 +26,7 @@ mod direct;
 #[cfg(target_arch = "x86_64")]
 mod dot;
 mod engine;
+mod few;
 mod filter;
 mod flash;
 mod form;

@@ -6,7 +6,7 @@ use half::{f16, slice::HalfFloatSliceExt as _};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
-use super::{ahead, form::Form, lines::LINE, tiles::Tiles};
+use super::{ahead::Ahead, form::Form, lines::LINE, tiles::Tiles};
 use crate::cuda;
 
 /// Numbers of one column block: two vectors of the widest registers that this machine has.
@@ -177,16 +177,22 @@ impl Packed {
         }
     }
 
-    /// Has part `share` of `shares` of what [`Self::piece`] gives brought near; nothing behind the last block.
+    /// Has part `share` of `shares` of what [`Self::piece`] gives asked for during so many `steps`; nothing behind the last block.
     #[inline(always)]
-    pub(super) fn fetch(&self, block: usize, tap: usize, inputs: &Range<usize>, [share, shares]: [usize; 2]) {
+    pub(super) fn ahead(
+        &self,
+        [block, tap]: [usize; 2],
+        inputs: &Range<usize>,
+        [share, shares]: [usize; 2],
+        steps: usize,
+    ) -> Ahead {
         let from = ((block * self.taps + tap) * self.inner + inputs.start) * self.width;
         let part = |at: usize| from + inputs.len() * self.width * at / shares;
         let part = part(share)..part(share + 1);
         match &self.data {
-            Data::Numbers(Numbers::Single(data)) => ahead::fetch(data.get(part).unwrap_or_default()),
-            Data::Numbers(Numbers::Half(data)) => ahead::fetch(data.get(part).unwrap_or_default()),
-            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) | Data::Card(_) => {}
+            Data::Numbers(Numbers::Single(data)) => Ahead::new(data.get(part).unwrap_or_default(), steps),
+            Data::Numbers(Numbers::Half(data)) => Ahead::new(data.get(part).unwrap_or_default(), steps),
+            Data::Numbers(Numbers::Absent(_)) | Data::Tiles(_) | Data::Card(_) => Ahead::NOTHING,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Kernels against the plainest loops, at sizes that do and do not fill vectors, tiles and tasks.
 
 use candle_core::{Device, Tensor};
+use half::f16;
 
 use super::{lines::Parts, *};
 
@@ -89,6 +90,27 @@ fn convolutions_agree_with_candle_in_every_form() {
         // One map by itself is the same as among others.
         let one = product(Geometry::SAME).maps_onto(&x.narrow(0, 1, 1).unwrap(), None, None).unwrap();
         assert_eq!(flat(&one), flat(&bare.narrow(0, 1, 1).unwrap()));
+    }
+}
+
+#[test]
+fn few_tiles_have_the_bits_of_many() {
+    // One map has 4, 2, 6 and 8 tiles, which are computed otherwise than those of seven maps; inputs that are no whole chunks, too.
+    for [inner, outer, height, width] in [[320, 64, 8, 8], [70, 96, 4, 8], [24, 40, 11, 8], [130, 33, 8, 16]] {
+        let weights = numbers(&[outer, inner, 3, 3], 1);
+        for numbers_of in [single(&weights), Numbers::Half(flat(&weights).into_iter().map(f16::from_f32).collect())] {
+            let packed = Packed::new(Form::Minimal, &numbers_of, outer, inner, 9);
+            let layer = Product::new(packed, None, Geometry::SAME);
+            let maps = numbers(&[7, height, width, inner], 2);
+            let many = layer.maps(&maps).unwrap();
+            for map in [0, 6] {
+                let one = layer.maps(&maps.narrow(0, map, 1).unwrap().contiguous().unwrap()).unwrap();
+                assert!(
+                    flat(&one) == flat(&many.narrow(0, map, 1).unwrap()),
+                    "{inner} to {outer} on {height} x {width}"
+                );
+            }
+        }
     }
 }
 

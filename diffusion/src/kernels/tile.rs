@@ -2,6 +2,8 @@
 
 use pulp::{Arch, Simd, WithSimd};
 
+use super::ahead::{self, Ahead};
+
 /// `rows[tap][p]` times the packed columns of each tap, summed over taps and along the rows:
 /// `sum_tap sum_i rows[tap][p][i] * columns[tap][i]`, for `P` rows and `V` vectors of columns.
 ///
@@ -41,6 +43,27 @@ pub(super) fn tile_onto<S: Simd, const P: usize, const V: usize>(
                 sums[p][v] = simd.mul_add_f32s(x, columns[v], sums[p][v]);
             }
         }
+    }
+    sums
+}
+
+/// As [`tile_onto`], asking for what comes after meanwhile.
+#[inline(always)]
+pub(super) fn tile_ahead<S: Simd, const P: usize, const V: usize>(
+    simd: S,
+    mut sums: [[S::f32s; V]; P],
+    rows: [&[f32]; P],
+    columns: &[S::f32s],
+    mut ahead: Ahead,
+) -> [[S::f32s; V]; P] {
+    let inputs = columns.len() / V;
+    for (first, columns) in (0..inputs).step_by(ahead::STEPS).zip(columns.chunks(ahead::STEPS * V)) {
+        ahead.go_on();
+        let mut now: [&[f32]; P] = [&[]; P];
+        for p in 0..P {
+            now[p] = &rows[p][first..];
+        }
+        sums = tile_onto::<S, P, V>(simd, sums, now, columns);
     }
     sums
 }

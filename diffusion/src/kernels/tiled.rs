@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::{
     engine::{Block, Factor},
     lines::{LINE, Line, split_row},
-    product::{Job, Order, Sizes, WORTH_THREADS},
+    product::{Job, Order, Sizes, WORTH_THREADS, shares},
     tiles::{Chunk, Tiles},
     wide::wide,
 };
@@ -16,8 +16,9 @@ use super::{
 const GROUP: usize = 16;
 /// Output rows that one task computes at most, and at most where it splits the weights for itself.
 const TASK_ROWS: [usize; 2] = [256, 512];
-/// Bytes of a task's rows as lines: less than the cache of a core.
-const TASK_BYTES: usize = 1 << 20;
+/// Bytes of a task's rows as lines: about the cache of a core, and enough for all taps of a map of 8 x 8 of the widest layers, whose weights
+/// are then read once.
+const TASK_BYTES: usize = 3 << 19;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { lines: Vec::new(), columns: Vec::new(), blocks: Vec::new() }) };
@@ -67,58 +68,35 @@ impl Job<'_> {
     /// The whole of `out`.
     pub(super) fn tiled(&self, tiles: &Tiles, out: &mut [f32]) {
         let width = self.columns.len();
-        let blocks = self.columns.start / LINE..self.columns.end.div_ceil(LINE);
         let lowering = Lowering::of(self, tiles);
         let (rows, all) = (lowering.rows(self.sizes), out.len() / width.max(1));
-        let run = |first: usize, blocks: Range<usize>, out: &mut [f32]| {
-            SCRATCH.with_borrow_mut(|scratch| Task { job: self, tiles, lowering, first, blocks }.go(scratch, out));
+        let run = |first: usize, (columns, out): (Range<usize>, Vec<&mut [f32]>)| {
+            let task = Task { job: self, tiles, lowering, first, columns };
+            SCRATCH.with_borrow_mut(|scratch| task.go(scratch, out));
         };
         if out.len() * tiles.steps * LINE * self.layer.geometry.taps() < WORTH_THREADS {
-            out.chunks_mut(rows * width).enumerate().for_each(|(task, out)| run(task * rows, blocks.clone(), out));
-            return;
-        }
-        let shares = (2 * rayon::current_num_threads()).div_ceil(all.div_ceil(rows)).min(blocks.len());
-        if shares <= 1 {
-            let tasks = out.par_chunks_mut(rows * width).enumerate();
-            tasks.for_each(|(task, out)| run(task * rows, blocks.clone(), out));
-            return;
-        }
-        // Few rows: the columns are shared out too, each share on its own until all are there.
-        let share = blocks.len().div_ceil(shares);
-        for (task, out) in out.chunks_mut(rows * width).enumerate() {
-            let count = out.len() / width;
-            let shares: Vec<(Range<usize>, Vec<f32>)> = (blocks.start..blocks.end)
-                .into_par_iter()
-                .step_by(share)
-                .map(|block| {
-                    let blocks = block..(block + share).min(blocks.end);
-                    let columns = self.columns_of(&blocks);
-                    let mut part = vec![0.0; count * columns.len()];
-                    run(task * rows, blocks, &mut part);
-                    (columns.start - self.columns.start..columns.end - self.columns.start, part)
-                })
-                .collect();
-            for (columns, part) in shares {
-                for (out, part) in out.chunks_exact_mut(width).zip(part.chunks_exact(columns.len())) {
-                    out[columns.clone()].copy_from_slice(part);
-                }
+            for (task, out) in out.chunks_mut(rows * width).enumerate() {
+                shares(out, width, width).into_iter().for_each(|share| run(task * rows, share));
             }
+            return;
         }
-    }
-
-    /// The output columns of blocks, those before and after ours left out.
-    fn columns_of(&self, blocks: &Range<usize>) -> Range<usize> {
-        blocks.start * LINE..(blocks.end * LINE).min(self.columns.end)
+        // Few rows: the columns are shared out too.
+        let shared = (2 * rayon::current_num_threads()).div_ceil(all.div_ceil(rows));
+        let share = width.div_ceil(shared).next_multiple_of(LINE);
+        out.par_chunks_mut(rows * width).enumerate().for_each(|(task, out)| {
+            shares(out, width, share).into_par_iter().for_each(|share| run(task * rows, share));
+        });
     }
 }
 
-/// Some output rows and blocks of columns.
+/// Some columns of the output rows from `first` on.
 struct Task<'a> {
     job: &'a Job<'a>,
     tiles: &'a Tiles,
     lowering: Lowering,
     first: usize,
-    blocks: Range<usize>,
+    /// Counted from the first that is computed.
+    columns: Range<usize>,
 }
 
 /// Where the lines of a task lie.
@@ -132,17 +110,17 @@ struct Lowered {
 }
 
 impl Task<'_> {
-    fn go(&self, scratch: &mut Scratch, out: &mut [f32]) {
-        let columns = self.job.columns_of(&self.blocks);
-        let rows = out.len() / columns.len();
+    /// `out`: these columns of each row.
+    fn go(&self, scratch: &mut Scratch, mut out: Vec<&mut [f32]>) {
+        let (rows, first) = (out.len(), self.job.columns.start / LINE);
         let Scratch { lines, columns: split, blocks } = scratch;
         let lowered = self.lower(rows, lines);
         let pairs = lowered.groups.len().div_ceil(2);
         blocks.resize(pairs, Block::ZERO);
         let session = self.tiles.engine.enter();
-        for block in self.blocks.clone() {
+        for block in self.columns.start / LINE..self.columns.end.div_ceil(LINE) {
             for (index, chunk) in self.tiles.chunks().enumerate() {
-                let weights = self.tiles.columns(block, chunk, split);
+                let weights = self.tiles.columns(first + block, chunk, split);
                 for (pair, sums) in blocks.iter_mut().enumerate() {
                     let (segments, count) = lowered.segments(pair, chunk, self.tiles.parts.count());
                     let factor = Factor {
@@ -155,7 +133,7 @@ impl Task<'_> {
                     session.multiply(&factor, weights, sums, index > 0);
                 }
             }
-            self.finish(block, columns.clone(), &blocks[..pairs], out);
+            self.finish(block, &blocks[..pairs], &mut out);
         }
     }
 
@@ -216,22 +194,18 @@ impl Task<'_> {
     }
 
     /// Adds bias and residual and writes a block's columns.
-    fn finish(&self, block: usize, columns: Range<usize>, blocks: &[Block], out: &mut [f32]) {
-        let job = self.job;
-        let all = job.columns.len();
-        let first = block * LINE;
-        let count = LINE.min(columns.end - first);
-        let bias = job.bias.map(|bias| &bias[first - job.columns.start..][..count]);
+    fn finish(&self, block: usize, blocks: &[Block], out: &mut [&mut [f32]]) {
+        let (job, all, first) = (self.job, self.job.columns.len(), block * LINE);
+        let columns = first..(first + LINE).min(self.columns.end);
+        let own = columns.start - self.columns.start..columns.end - self.columns.start;
+        let bias = job.bias.map(|bias| &bias[columns.clone()]);
         wide(
             #[inline(always)]
             || {
-                for (row, out) in out.chunks_exact_mut(columns.len()).enumerate() {
-                    let sums = &blocks[row / LINE].0[row % LINE];
-                    let out = &mut out[first - columns.start..][..count];
-                    let residual = job
-                        .residual
-                        .map(|residual| &residual[(self.first + row) * all + first - job.columns.start..][..count]);
-                    finish_row(&sums[..count], bias, residual, out);
+                for (row, out) in out.iter_mut().enumerate() {
+                    let sums = &blocks[row / LINE].0[row % LINE][..columns.len()];
+                    let residual = job.residual.map(|residual| &residual[(self.first + row) * all..][columns.clone()]);
+                    finish_row(sums, bias, residual, &mut out[own.clone()]);
                 }
             },
         );

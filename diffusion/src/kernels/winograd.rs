@@ -12,6 +12,7 @@ use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 use super::{
+    few,
     filter::{inputs, outputs, points, taps},
     packed::Packed,
     product::{Geometry, Job, shares},
@@ -132,7 +133,7 @@ impl Job<'_> {
         }
         // Where there are groups enough, each is the work of one thread.
         if groups.len() >= 2 * threads {
-            groups.into_par_iter().for_each(|(group, out)| group.go(out, false));
+            groups.into_par_iter().with_max_len(1).for_each(|(group, out)| group.go(out, false));
         } else {
             for (group, out) in groups {
                 group.go(out, true);
@@ -155,7 +156,14 @@ impl Group<'_> {
 
     /// Numbers from one point of [`CHUNK`] inputs to the next.
     fn stride(&self) -> usize {
-        self.tiles() * CHUNK + GAP
+        self.tiles().next_multiple_of(few::TOGETHER) * CHUNK + GAP
+    }
+
+    /// Whether there are so few tiles that the taps' points are never written.
+    #[inline(always)]
+    fn is_few<S: Simd>(&self) -> bool {
+        let two = self.job.layer.weights.width == 2 * S::F32_LANES;
+        few::fits::<S>() && two && self.plan.outputs == 4 && !self.plan.repeated && self.tiles() <= few::FEW
     }
 
     /// The map, and the place in it, of a tile's first output pixel.
@@ -187,7 +195,7 @@ impl Group<'_> {
         let of_share = if threads { even_share(blocks, rayon::current_num_threads()) } else { blocks };
         let shares = shares(out, outer, of_share * width);
         if threads {
-            shares.into_par_iter().for_each(multiply);
+            shares.into_par_iter().with_max_len(1).for_each(multiply);
         } else {
             shares.into_iter().for_each(multiply);
         }
@@ -217,10 +225,14 @@ impl WithSimd for Entry<'_, '_> {
 
 impl Entry<'_, '_> {
     #[inline(always)]
-    fn go<S: Simd, const M: usize>(self, simd: S) {
+    fn go<S: Simd, const M: usize>(mut self, simd: S) {
         let (job, plan, stride) = (self.group.job, self.group.plan, self.group.stride());
         let end = (self.first + CHUNK).min(job.layer.weights.inner);
         let mut half = [[simd.splat_f32s(0.0); 6]; 6];
+        let few = self.group.is_few::<S>();
+        if few {
+            self.seen.fill(0.0);
+        }
         for tile in 0..self.group.tiles() {
             let [map, y, x] = self.group.place(tile);
             let mut pixels = [[job.zeros; 6]; 6];
@@ -239,6 +251,10 @@ impl Entry<'_, '_> {
                         |i, x| half[i][j] = x,
                     );
                 }
+                if few {
+                    self.put_few::<S>(simd, &half, tile, index * S::F32_LANES);
+                    continue;
+                }
                 for (i, half) in half.iter().enumerate().take(points(M)) {
                     let seen = &mut self.seen[i * points(M) * stride + tile * CHUNK + index * S::F32_LANES..];
                     inputs::<S, M>(
@@ -254,6 +270,30 @@ impl Entry<'_, '_> {
                     );
                 }
             }
+        }
+    }
+}
+
+impl Entry<'_, '_> {
+    /// The points of a vector of inputs of one tile, in the order of [`few::Products`].
+    #[inline(always)]
+    fn put_few<S: Simd>(&mut self, simd: S, half: &[[S::f32s; 6]; 6], tile: usize, first: usize) {
+        let tiles = self.seen.as_chunks_mut::<{ few::TOGETHER }>().0.as_chunks_mut::<6>().0;
+        for (i, half) in half.iter().enumerate() {
+            let row: &mut [few::Inputs] = &mut tiles[(tile / few::TOGETHER * 6 + i) * CHUNK + first..];
+            inputs::<S, 4>(
+                simd,
+                #[inline(always)]
+                |j| half[j],
+                #[inline(always)]
+                |j, x| {
+                    let mut numbers = [0.0; 16];
+                    store(simd, &mut numbers, x);
+                    for (inputs, x) in row.iter_mut().zip(numbers).take(S::F32_LANES) {
+                        inputs[j][tile % few::TOGETHER] = x;
+                    }
+                },
+            );
         }
     }
 }
@@ -285,7 +325,7 @@ impl Exit<'_, '_> {
     #[inline(always)]
     fn go<S: Simd, const M: usize, const P: usize, const H: usize>(mut self, simd: S) {
         let width = self.group.job.layer.weights.width;
-        let (taps, sums) = (CHUNK * width + GAP, self.group.tiles() * width + GAP);
+        let (taps, sums) = (CHUNK * width + GAP, (self.group.tiles() + 1) * width);
         let points = points(M).pow(2);
         let mut scratch = Scratch::take(1, points * (taps + sums));
         let (taps, sums) = scratch.numbers[..points * (taps + sums)].split_at_mut(points * taps);
@@ -312,8 +352,13 @@ impl Exit<'_, '_> {
         let (tiles, stride, count) = (self.group.tiles(), self.group.stride(), points(M).pow(2));
         let (taps_stride, sums_stride) = (taps.len() / count, sums.len() / count);
         let mut scratch = Default::default();
+        let few = self.group.is_few::<S>();
         for (first, seen) in (0..inner).step_by(CHUNK).zip(self.seen.chunks_exact(count * stride)) {
             let length = CHUNK.min(inner - first);
+            if M == 4 && few {
+                self.multiply_few(simd, [block, last], first, seen, sums);
+                continue;
+            }
             let pieces = weights.pieces(block, &(first..first + length), &mut scratch);
             transform::<S, M>(simd, pieces, taps, taps_stride);
             // What is turned into points after these: the next inputs, or the first of the next block.
@@ -321,7 +366,7 @@ impl Exit<'_, '_> {
             let inputs = after..(after + CHUNK).min(inner);
             for point in 0..count {
                 for tap in (0..9).filter(|_| next < last) {
-                    weights.fetch(next, tap, &inputs, [point, count]);
+                    weights.ahead([next, tap], &inputs, [point, count], 1).go_on();
                 }
                 if self.group.plan.is_zero(point / points(M), point % points(M)) {
                     continue;
@@ -339,6 +384,25 @@ impl Exit<'_, '_> {
                 }
             }
         }
+    }
+
+    /// The products of some inputs with a block of columns, where tiles are few.
+    #[inline(always)]
+    fn multiply_few<S: Simd>(&self, simd: S, [block, last]: [usize; 2], first: usize, seen: &[f32], sums: &mut [f32]) {
+        let weights = &self.group.job.layer.weights;
+        let inputs = |first: usize| first..(first + CHUNK).min(weights.inner);
+        let (next, after) = if first + CHUNK < weights.inner { (block, first + CHUNK) } else { (block + 1, 0) };
+        let products = few::Products {
+            weights,
+            block,
+            inputs: inputs(first),
+            next: (next < last).then(|| (next, inputs(after))),
+            seen: seen.as_chunks::<{ few::TOGETHER }>().0.as_chunks::<6>().0,
+            of_row: CHUNK,
+        };
+        let stride = sums.len() / points(4).pow(2) / weights.width;
+        let sums = S::as_mut_simd_f32s(sums).0.as_chunks_mut::<2>().0;
+        products.onto(simd, sums, self.group.tiles(), stride, first == 0);
     }
 
     /// Writes the outputs of a block of columns.

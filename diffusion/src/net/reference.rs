@@ -9,7 +9,7 @@ use super::{
     transformer::ReferenceTransformer,
 };
 use crate::{
-    kernels::{Geometry, Product, silu},
+    kernels::{Geometry, Product, meter::part, silu},
     pack::{manifest::Manifest, weights::Scope},
 };
 
@@ -35,6 +35,10 @@ impl ReferenceNet {
 
     /// One feature `[n, hw, c]` for each layer of latents `[n, s, s, channels]`; the diffusion step is always 0.
     pub(crate) fn forward(&self, latents: &Tensor) -> Result<Vec<Tensor>> {
+        part("reference network", || self.features(latents))
+    }
+
+    fn features(&self, latents: &Tensor) -> Result<Vec<Tensor>> {
         let time = silu(&self.time.forward(0)?)?;
         let mut features = Vec::new();
         self.blocks.forward(self.conv_in.maps(latents)?, &time, |_, layer, x| {

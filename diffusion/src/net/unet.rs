@@ -1,5 +1,7 @@
 //! The denoising `UNet` (EMO's Backbone Network).
 
+use std::sync::atomic::AtomicBool;
+
 use candle_core::{Result, Tensor};
 use shared::effort::Step;
 
@@ -12,10 +14,13 @@ use super::{
     transformer::SpatialTransformer,
 };
 use crate::{
-    cuda::bring,
-    kernels::{Geometry, GroupNorm, Numbers, Packed, Product, silu},
+    cuda::{bring, or_apart},
+    kernels::{Geometry, GroupNorm, Numbers, Packed, Product, meter::part, silu},
     pack::{manifest::Manifest, weights::Scope},
 };
+
+/// What maps go through before the blocks and after them, as its time and arithmetic are told.
+const ENDS: &str = "first and last convolution";
 
 /// Predicts v or the clean latent (`sampler.prediction`) from noisy latents.
 pub(crate) struct Denoiser {
@@ -27,6 +32,8 @@ pub(crate) struct Denoiser {
     conv_reference: Option<Product>,
     /// The bias of `conv_in`.
     bias: Vec<f32>,
+    /// Whether a card's memory was short for both sides of guidance at once.
+    short: AtomicBool,
     blocks: Blocks<Attentions>,
     norm_out: GroupNorm,
     conv_out: Product,
@@ -81,6 +88,7 @@ impl Denoiser {
             conv_in: part(0),
             conv_reference: unet.concat_reference.then(|| part(latent)),
             bias: entrance.take("bias", &[width])?,
+            short: AtomicBool::new(false),
             blocks: Blocks::load(scope, unet, EPS, |scope, place| {
                 let (index, width) = (place.index, place.width);
                 let module = scope.at(format!("motion_modules.{index}"));
@@ -166,26 +174,69 @@ impl Denoiser {
 
     /// The output for noisy latents `[f, s, s, channels]` at a step; of a guided one the result has twice the frames: first those that hear
     /// the audio, then those that do not. A step of the whole network leaves what its deep layers made in `deep`, any other takes it from there.
+    ///
+    /// A guided step for which a card's memory is short is drawn one side after the other, and so are all after it.
     pub(crate) fn step(&self, noisy: &Tensor, at: Step, given: &Conditions, deep: &mut Deep) -> Result<Tensor> {
+        if !at.guided {
+            return self.at_once(noisy, at, given, deep);
+        }
+        let before = deep.0.clone();
+        let short = || {
+            tracing::warn!("the card's memory is short: the sides of guidance are drawn one after the other");
+        };
+        let mut both = Deep(before.clone());
+        let at_once = || self.at_once(noisy, at, given, &mut both).map(|out| (out, both.0));
+        let apart = || {
+            let mut both = Deep(before);
+            self.sides_apart(noisy, at, given, &mut both).map(|out| (out, both.0))
+        };
+        let (out, made) = or_apart(&self.short, at_once, apart, short)?;
+        deep.0 = made;
+        Ok(out)
+    }
+
+    /// A guided step, one side after the other: the same numbers from half of the maps at a time.
+    pub(crate) fn sides_apart(&self, noisy: &Tensor, at: Step, given: &Conditions, deep: &mut Deep) -> Result<Tensor> {
+        let rows = noisy.dim(0)?;
+        let blind = Conditions {
+            // Keys and values of tokens of zeros, to which attention is zero.
+            audio: given.audio.iter().map(Tensor::zeros_like).collect::<Result<_>>()?,
+            ..given.clone()
+        };
+        let (mut outs, mut deeps) = (Vec::new(), Vec::new());
+        for (side, given) in [given, &blind].into_iter().enumerate() {
+            let mut own = match &deep.0 {
+                // What a step without guidance left is the hearing side's.
+                Some(both) if both.dim(0)? > rows => Deep(Some(both.narrow(0, side * rows, rows)?.contiguous()?)),
+                other => Deep(other.clone()),
+            };
+            outs.push(self.at_once(noisy, Step { guided: false, ..at }, given, &mut own)?);
+            deeps.extend(own.0);
+        }
+        deep.0 = Some(Tensor::cat(&deeps, 0)?);
+        Tensor::cat(&outs, 0)
+    }
+
+    fn at_once(&self, noisy: &Tensor, at: Step, given: &Conditions, deep: &mut Deep) -> Result<Tensor> {
         let time = silu(&self.time.forward(at.t)?)?;
-        let x = self.conv_in.maps_onto(noisy, None, given.base.as_ref())?;
+        let x = part(ENDS, || self.conv_in.maps_onto(noisy, None, given.base.as_ref()))?;
         let run = |place: usize, layer: &Layer<Attentions>, x: &Tensor| {
-            let x = layer.resnet.forward(x, Some(&time))?;
-            let x = layer.rest.spatial.forward(&x, &given.reference[place])?;
+            let x = part("resnets", || layer.resnet.forward(x, Some(&time)))?;
+            let x = part("spatial transformers", || layer.rest.spatial.forward(&x, &given.reference[place]))?;
             // Both sides are the same until the first audio layer; only there they part.
             let x = if at.guided && place == 0 { Tensor::cat(&[&x, &x], 0)? } else { x };
-            let x = layer.rest.audio.forward(&x, &given.audio[place])?;
-            layer.rest.temporal.forward(&x, &given.motion[place], given.speed.get(place))
+            let x = part("audio layers", || layer.rest.audio.forward(&x, &given.audio[place]))?;
+            part("motion modules", || layer.rest.temporal.forward(&x, &given.motion[place], given.speed.get(place)))
         };
-        let x = match &deep.0 {
+        let x = part("resampling", || match &deep.0 {
             Some(deep) if !at.whole => {
                 // The side that hears the audio comes first.
                 let rows = noisy.dim(0)? * if at.guided { 2 } else { 1 };
                 let deep = if deep.dim(0)? > rows { deep.narrow(0, 0, rows)?.contiguous()? } else { deep.clone() };
-                self.blocks.forward_last(&x, &deep, run)?
+                self.blocks.forward_last(&x, &deep, run)
             }
-            _ => self.blocks.forward_keeping(x, &time, &mut deep.0, run)?,
-        };
-        self.conv_out.maps(&self.norm_out.forward_silu(&x)?)
+            _ => self.blocks.forward_keeping(x, &time, &mut deep.0, run),
+        })?;
+        part(ENDS, || self.conv_out.maps(&self.norm_out.forward_silu(&x)?))
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cuda::bring,
-    kernels::{Geometry, GroupNorm, Product},
+    kernels::{Geometry, GroupNorm, Product, meter::part},
     pack::{manifest, weights::Scope},
 };
 
@@ -54,7 +54,7 @@ impl Vae {
         let latents = self.post_quant.bring(latents)?;
         let [shift, scale] = self.affine(&latents)?;
         let latents = latents.broadcast_div(&scale)?.broadcast_add(&shift)?;
-        unfold(&self.decoder.forward(&self.post_quant.maps(&latents)?)?, self.patch)
+        part("picture decoder", || unfold(&self.decoder.forward(&self.post_quant.maps(&latents)?)?, self.patch))
     }
 
     /// Shift and scale of each channel, where `like` is.

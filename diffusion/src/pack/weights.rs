@@ -39,6 +39,8 @@ pub(crate) struct Weights {
     noted: RefCell<BTreeMap<String, Vec<usize>>>,
     /// Whether numbers are made up for whatever is asked for.
     drawn: bool,
+    /// Whether these are of half precision, as those of published files.
+    halves: bool,
     form: Form,
 }
 
@@ -87,6 +89,7 @@ impl Weights {
             left,
             noted: RefCell::default(),
             drawn: false,
+            halves: false,
             form: Form::Exact,
         })
     }
@@ -104,6 +107,7 @@ impl Weights {
             left: RefCell::default(),
             noted: RefCell::default(),
             drawn: false,
+            halves: false,
             form: Form::Exact,
         }
     }
@@ -111,6 +115,11 @@ impl Weights {
     /// Weights of whatever shape is asked for, with random numbers of the size that leaves maps as large as they were.
     pub(crate) fn drawn(name: &str) -> Self {
         Self { drawn: true, ..Self::absent(name) }
+    }
+
+    /// As [`Self::drawn`]; layers get them in half precision, in which files are published.
+    pub(crate) fn drawn_halves(name: &str) -> Self {
+        Self { halves: true, ..Self::drawn(name) }
     }
 
     /// Checks the tensors that got no name, which nobody will read: a release's own file has exactly the `expected` ones with their
@@ -148,6 +157,7 @@ impl Weights {
             left: RefCell::new(self.stored.keys().cloned().collect()),
             noted: RefCell::default(),
             drawn: false,
+            halves: false,
             form: Form::Exact,
         }
     }
@@ -272,7 +282,12 @@ impl<'a> Scope<'a> {
     /// See [`Self::take`].
     pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers> {
         if self.weights.drawn {
-            return self.take(name, shape).map(Numbers::Single);
+            let numbers = self.take(name, shape)?;
+            return Ok(if self.weights.halves {
+                Numbers::Half(numbers.into_iter().map(f16::from_f32).collect())
+            } else {
+                Numbers::Single(numbers)
+            });
         }
         if self.noted(name, shape) {
             return Ok(Numbers::Absent(shape.iter().product()));

@@ -62,16 +62,28 @@ impl Trial {
         Self::on(Device::Cpu, piece, compute, size)
     }
 
+    /// As [`Self::new`], with weights in the half precision in which packs are published; products widen them on the way.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn of_halves(piece: Piece, compute: Compute, size: usize) -> Result<Self> {
+        Self::with(Weights::drawn_halves("trial"), Device::Cpu, piece, compute, size)
+    }
+
     /// As [`Self::new`], on a device.
     ///
     /// # Errors
     /// As [`Self::new`]; when the device has no such form, or not enough memory.
     pub fn on(device: Device, piece: Piece, compute: Compute, size: usize) -> Result<Self> {
+        Self::with(Weights::drawn("trial"), device, piece, compute, size)
+    }
+
+    fn with(weights: Weights, device: Device, piece: Piece, compute: Compute, size: usize) -> Result<Self> {
         let mut manifest = Manifest::parse(SIZES, "trial")?;
         if piece == Piece::Step {
             manifest.temporal.clip_frames = STEP_FRAMES;
         }
-        let weights = Weights::drawn("trial").computed(Form::on(device, Some(compute))?);
+        let weights = weights.computed(Form::on(device, Some(compute))?);
         let network = match piece {
             Piece::Spatial => Network::Spatial(Box::new(Spatial::load(&weights.root(), &manifest)?)),
             Piece::Step => {

@@ -64,6 +64,15 @@ fn compare_one_guided_step(f: &Fixtures) {
     let both = f.network.denoiser.forward(&noisy, t, &given, true).unwrap();
     f.compare_maps("denoiser.audio", &both.narrow(0, 0, 6).unwrap());
     f.compare_maps("denoiser.blind", &both.narrow(0, 6, 6).unwrap());
+    // One side after the other gives the same bits, of a step that reuses deep layers too.
+    let (mut deep, mut deep_apart) = (Deep::default(), Deep::default());
+    for whole in [true, false] {
+        let at = Step { t, guided: true, whole };
+        let at_once = f.network.denoiser.step(&noisy, at, &given, &mut deep).unwrap();
+        let apart = f.network.denoiser.sides_apart(&noisy, at, &given, &mut deep_apart).unwrap();
+        let bits = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
+        assert!(bits(&at_once) == bits(&apart), "whole: {whole}");
+    }
     let sampling = Sampling::new(&f.manifest.sampler, 4, 1.5);
     let x = noisy.flatten_all().unwrap().to_vec1::<f32>().unwrap();
     let at = Step { t, guided: true, whole: true };

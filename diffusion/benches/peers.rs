@@ -1,13 +1,16 @@
 //! The network at the published width beside other engines, in turn: `cargo bench -p diffusion --bench peers -- [CASE..]`.
 //!
 //! `EMOFARM_PYTHON` names a Python with torch (and onnxruntime, onnx); `python3` when it is not set. A case is part of a name such as
-//! `spatial-256-f32`; all of them run when none is given. Each figure is the median of seven runs; engines take turns, so that what
+//! `spatial-256-f32`; all that are timed run when none is given. Each figure is the median of seven runs; engines take turns, so that what
 //! the machine does besides falls on all of them alike.
 //!
-//! Cases that begin with `memory` are about memory: they hold weights in half precision, as packs are published, and run once. Peaks are those of a
-//! process, so that such a case tells ours only when it runs alone.
+//! `make peers` tells the allocator what the program tells it.
+//!
+//! Cases that begin with `memory` are about memory, and run by their whole names only, each in a process of its own: ours holds weights in the half
+//! precision in which packs are published, PyTorch in the precision that it computes in; each makes one clip.
 
 use std::{
+    collections::BTreeMap,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     time::Instant,
@@ -88,6 +91,7 @@ impl Peer {
         let threads = rayon::current_num_threads().to_string();
         let mut child = Command::new(&python)
             .args([script, case.piece(), &case.size.to_string(), name, &threads])
+            .args(case.memory.then_some("once"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -133,7 +137,11 @@ fn main() -> Result<()> {
     // Cargo itself adds `--bench`.
     let chosen: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with("--")).collect();
     println!("{}; medians of {RUNS} runs in turn, milliseconds", diffusion::Device::Cpu.describe());
-    for case in CASES.iter().filter(|case| chosen.is_empty() || chosen.iter().any(|name| case.name().contains(name))) {
+    let is_chosen = |case: &&Case| {
+        let named = |name: &String| if case.memory { case.name() == *name } else { case.name().contains(name) };
+        if chosen.is_empty() { !case.memory } else { chosen.iter().any(named) }
+    };
+    for case in CASES.iter().filter(is_chosen) {
         run(case)?;
     }
     Ok(())
@@ -143,8 +151,10 @@ fn run(case: &Case) -> Result<()> {
     let mut peers = case.peers.iter().map(|name| Peer::start(case, name)).collect::<Result<Vec<_>>>()?;
     let new = if case.memory { Trial::of_halves } else { Trial::new };
     let trial = new(case.piece, case.compute, case.size)?;
-    let out = trial.run()?;
-    where_it_goes(&trial)?;
+    let out = if case.memory { 0.0 } else { trial.run()? };
+    if !case.memory {
+        where_it_goes(&trial)?;
+    }
     let mut ours = Times::default();
     for _ in 0..if case.memory { 1 } else { RUNS } {
         for peer in &mut peers {
@@ -205,18 +215,18 @@ fn where_it_goes(trial: &Trial) -> Result<()> {
 
 /// Prints the operators and shapes that each take more than [`WORTH_TELLING`] of a run.
 fn shapes(spent: &[diffusion::bench::Spent], whole: f64) {
-    let mut spent: Vec<_> = spent.iter().filter(|one| one.time.as_secs_f64() > WORTH_TELLING * whole).collect();
-    spent.sort_by_key(|one| std::cmp::Reverse(one.time));
+    let mut all: BTreeMap<(&str, &[usize]), (f64, u64, u64)> = BTreeMap::new();
     for one in spent {
-        let time = one.time.as_secs_f64();
+        let (time, calls, flops) = all.entry((one.operator, &one.shape)).or_default();
+        (*time, *calls, *flops) = (*time + one.time.as_secs_f64(), *calls + one.calls, *flops + one.flops);
+    }
+    let mut all: Vec<_> = all.into_iter().filter(|(_, (time, ..))| *time > WORTH_TELLING * whole).collect();
+    all.sort_by(|(_, (a, ..)), (_, (b, ..))| b.total_cmp(a));
+    for ((operator, shape), (time, calls, flops)) in all {
+        let (share, flops) = (time / whole * 100.0, flops as f64 / 1e9);
         println!(
-            "        {:4.1} %  {} {:?}, {} times, {:.1} GFLOP at {:.0} a second",
-            time / whole * 100.0,
-            one.operator,
-            one.shape,
-            one.calls,
-            one.flops as f64 / 1e9,
-            one.flops as f64 / time / 1e9
+            "        {share:4.1} %  {operator} {shape:?}, {calls} times, {flops:.1} GFLOP at {:.0} a second",
+            flops / time
         );
     }
 }

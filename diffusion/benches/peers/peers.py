@@ -2,13 +2,13 @@
 
 ``peers.py PIECE SIZE ENGINE`` builds one network with random weights and answers each line of standard input with the
 milliseconds that one run took, and the milliseconds of processor time of all its threads. ``PIECE`` is ``spatial``, ``clip`` or ``decode``, ``ENGINE`` is ``torch-f32``,
-``torch-bf16`` (either with channels last, if that is faster here), or ``onnxruntime-f32``.
+``torch-bf16`` (either with channels last, if that is faster here), or ``onnxruntime-f32``. With ``once`` behind the number of threads nothing runs before it is
+asked for.
 """
 
 from __future__ import annotations
 
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -133,13 +133,15 @@ def median(run: Callable[[], object], times: int = 1) -> float:
     return statistics.median(spent)
 
 
-def in_torch(piece: str, edge: int, dtype: torch.dtype) -> tuple[Callable[[], object], str]:
+def in_torch(piece: str, edge: int, dtype: torch.dtype, once: bool = False) -> tuple[Callable[[], object], str]:
     # Made in their own precision, so that no wider weights count as memory.
     torch.set_default_dtype(dtype)
     network, given = build(piece, edge, dtype)
     torch.set_default_dtype(torch.float32)
     network = network.to(dtype).eval()
     run = lambda: network(*given)  # noqa: E731
+    if once:
+        return run, "channels first"
     first = median(run)
     network.to(memory_format=torch.channels_last)
     last = median(run)
@@ -175,20 +177,26 @@ def in_onnxruntime(piece: str, edge: int) -> tuple[Callable[[], object], str]:
     return run, onnxruntime.__version__
 
 
+def peak_memory() -> int:
+    """Bytes. What the system counts of a process's resources begins with what the program that started it had; this does not."""
+    status = Path("/proc/self/status").read_text()
+    return next(int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:"))
+
+
 def main() -> None:
-    piece, size, engine, threads = sys.argv[1:5]
+    piece, size, engine, threads, *more = sys.argv[1:]
     torch.set_num_threads(int(threads))
     torch.set_grad_enabled(False)
     edge = int(size) // 8
     if engine == "onnxruntime-f32":
         run, how = in_onnxruntime(piece, edge)
     else:
-        run, how = in_torch(piece, edge, torch.bfloat16 if engine == "torch-bf16" else torch.float32)
+        run, how = in_torch(piece, edge, torch.bfloat16 if engine == "torch-bf16" else torch.float32, "once" in more)
         how = f"{torch.__version__}, {how}"
     print(f"ready {how}", flush=True)
     for line in sys.stdin:
         if line.strip() == "memory":
-            print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024, 0, flush=True)
+            print(peak_memory(), 0, flush=True)
             continue
         start, spent = time.perf_counter(), time.process_time()
         run()

@@ -60,7 +60,7 @@ pub struct StepReport {
 /// Checks and measures a card; `runs` runs of everything that is timed.
 ///
 /// # Errors
-/// When the device is no card, or its memory is short.
+/// When the device is no card, or its memory is short even for one side of guidance; the log says when it was for both at once.
 pub fn card(device: Device, runs: usize) -> Result<CardReport> {
     let Device::Cuda(ordinal) = device else {
         return Err(

@@ -45,9 +45,15 @@ pub(super) struct Products<'a> {
 impl Products<'_> {
     /// Adds to the sums `[point][tile]` of two vectors each, `stride` tiles from point to point; begins them if `begin`.
     #[inline(always)]
-    pub(super) fn onto<S: Simd>(&self, simd: S, sums: &mut [[S::f32s; 2]], tiles: usize, stride: usize, begin: bool) {
-        let mut scratch = Default::default();
-        let pieces = self.weights.pieces(self.block, &self.inputs, &mut scratch);
+    pub(super) fn onto<S: Simd>(
+        &self,
+        simd: S,
+        scratch: &mut [Vec<f32>; 9],
+        sums: &mut [[S::f32s; 2]],
+        [tiles, stride]: [usize; 2],
+        begin: bool,
+    ) {
+        let pieces = self.weights.pieces(self.block, &self.inputs, scratch);
         let mut columns: [&[[S::f32s; 2]]; 9] = [&[]; 9];
         for (columns, piece) in columns.iter_mut().zip(pieces) {
             *columns = S::as_simd_f32s(piece).0.as_chunks::<2>().0;
@@ -71,7 +77,8 @@ impl Products<'_> {
         }
     }
 
-    /// What to ask for during one of the calls: half of a tap's next inputs, while the first tiles are taken.
+    /// What to ask for during one of the calls: half of a tap's next inputs, while the first tiles are taken. After few inputs there are fewer
+    /// calls than halves, and the last taps are not asked for.
     #[inline(always)]
     fn ahead(&self, group: usize, start: usize, [half, i]: [usize; 2], steps: usize) -> Ahead {
         let call = (start / NEAR * 2 + half) * POINTS + i;

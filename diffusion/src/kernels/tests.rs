@@ -95,12 +95,16 @@ fn convolutions_agree_with_candle_in_every_form() {
 
 #[test]
 fn few_tiles_have_the_bits_of_many() {
+    if !wide::has_many_registers() {
+        eprintln!("this machine has too few registers: all tiles are computed alike");
+        return;
+    }
     // One map has 4, 2, 6 and 8 tiles, which are computed otherwise than those of seven maps; inputs that are no whole chunks, too.
     for [inner, outer, height, width] in [[320, 64, 8, 8], [70, 96, 4, 8], [24, 40, 11, 8], [130, 33, 8, 16]] {
         let weights = numbers(&[outer, inner, 3, 3], 1);
         for numbers_of in [single(&weights), Numbers::Half(flat(&weights).into_iter().map(f16::from_f32).collect())] {
             let packed = Packed::new(Form::Minimal, &numbers_of, outer, inner, 9);
-            let layer = Product::new(packed, None, Geometry::SAME);
+            let layer = Product::new(packed, Some(flat(&numbers(&[outer], 3))), Geometry::SAME);
             let maps = numbers(&[7, height, width, inner], 2);
             let many = layer.maps(&maps).unwrap();
             for map in [0, 6] {

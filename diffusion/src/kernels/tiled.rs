@@ -16,9 +16,8 @@ use super::{
 const GROUP: usize = 16;
 /// Output rows that one task computes at most, and at most where it splits the weights for itself.
 const TASK_ROWS: [usize; 2] = [256, 512];
-/// Bytes of a task's rows as lines: about the cache of a core, and enough for all taps of a map of 8 x 8 of the widest layers, whose weights
-/// are then read once.
-const TASK_BYTES: usize = 3 << 19;
+/// Bytes of a task's rows as lines: less than the cache of a core.
+const TASK_BYTES: usize = 1 << 20;
 
 thread_local! {
     static SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { lines: Vec::new(), columns: Vec::new(), blocks: Vec::new() }) };

@@ -7,6 +7,20 @@ pub(super) fn wide(f: impl FnMut()) {
     Arch::new().dispatch(Wide(f));
 }
 
+/// Whether this machine has 32 vector registers.
+#[cfg(test)]
+pub(super) fn has_many_registers() -> bool {
+    struct Many;
+    impl WithSimd for Many {
+        type Output = bool;
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) -> bool {
+            super::few::fits::<S>()
+        }
+    }
+    Arch::new().dispatch(Many)
+}
+
 struct Wide<F>(F);
 
 impl<F: FnMut()> WithSimd for Wide<F> {

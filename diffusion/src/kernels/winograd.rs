@@ -154,7 +154,8 @@ impl Group<'_> {
         self.rows.len() * self.plan.tiles[1]
     }
 
-    /// Numbers from one point of [`CHUNK`] inputs to the next.
+    /// Numbers from one point of [`CHUNK`] inputs to the next; where there are few tiles, those of all points together lie otherwise
+    /// ([`few::Products`]) and need no more.
     fn stride(&self) -> usize {
         self.tiles().next_multiple_of(few::TOGETHER) * CHUNK + GAP
     }
@@ -207,7 +208,8 @@ fn even_share(blocks: usize, threads: usize) -> usize {
     (1..=blocks / (4 * threads)).rev().find(|share| blocks.is_multiple_of(share * threads)).unwrap_or(1)
 }
 
-/// Turns some inputs of all tiles into points: `[point][tile][CHUNK]`, [`GAP`] after each point.
+/// Turns some inputs of all tiles into points: `[point][tile][CHUNK]`, [`GAP`] after each point; where tiles are few, as [`few::Products`] reads
+/// them.
 struct Entry<'a, 'b> {
     group: &'a Group<'a>,
     first: usize,
@@ -325,7 +327,9 @@ impl Exit<'_, '_> {
     #[inline(always)]
     fn go<S: Simd, const M: usize, const P: usize, const H: usize>(mut self, simd: S) {
         let width = self.group.job.layer.weights.width;
-        let (taps, sums) = (CHUNK * width + GAP, (self.group.tiles() + 1) * width);
+        // A block more than there are tiles, or two: never a power of two that is large.
+        let gap = if (self.group.tiles() + 1).is_multiple_of(32) { 2 } else { 1 };
+        let (taps, sums) = (CHUNK * width + GAP, (self.group.tiles() + gap) * width);
         let points = points(M).pow(2);
         let mut scratch = Scratch::take(1, points * (taps + sums));
         let (taps, sums) = scratch.numbers[..points * (taps + sums)].split_at_mut(points * taps);
@@ -351,12 +355,12 @@ impl Exit<'_, '_> {
         let Packed { inner, width, .. } = *weights;
         let (tiles, stride, count) = (self.group.tiles(), self.group.stride(), points(M).pow(2));
         let (taps_stride, sums_stride) = (taps.len() / count, sums.len() / count);
-        let mut scratch = Default::default();
+        let mut scratch: [Vec<f32>; 9] = Default::default();
         let few = self.group.is_few::<S>();
         for (first, seen) in (0..inner).step_by(CHUNK).zip(self.seen.chunks_exact(count * stride)) {
             let length = CHUNK.min(inner - first);
             if M == 4 && few {
-                self.multiply_few(simd, [block, last], first, seen, sums);
+                self.multiply_few(simd, [block, last], (first, seen), &mut scratch, sums);
                 continue;
             }
             let pieces = weights.pieces(block, &(first..first + length), &mut scratch);
@@ -388,7 +392,14 @@ impl Exit<'_, '_> {
 
     /// The products of some inputs with a block of columns, where tiles are few.
     #[inline(always)]
-    fn multiply_few<S: Simd>(&self, simd: S, [block, last]: [usize; 2], first: usize, seen: &[f32], sums: &mut [f32]) {
+    fn multiply_few<S: Simd>(
+        &self,
+        simd: S,
+        [block, last]: [usize; 2],
+        (first, seen): (usize, &[f32]),
+        scratch: &mut [Vec<f32>; 9],
+        sums: &mut [f32],
+    ) {
         let weights = &self.group.job.layer.weights;
         let inputs = |first: usize| first..(first + CHUNK).min(weights.inner);
         let (next, after) = if first + CHUNK < weights.inner { (block, first + CHUNK) } else { (block + 1, 0) };
@@ -402,7 +413,7 @@ impl Exit<'_, '_> {
         };
         let stride = sums.len() / points(4).pow(2) / weights.width;
         let sums = S::as_mut_simd_f32s(sums).0.as_chunks_mut::<2>().0;
-        products.onto(simd, sums, self.group.tiles(), stride, first == 0);
+        products.onto(simd, scratch, sums, [self.group.tiles(), stride], first == 0);
     }
 
     /// Writes the outputs of a block of columns.

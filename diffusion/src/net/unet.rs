@@ -1,6 +1,8 @@
 //! The denoising `UNet` (EMO's Backbone Network).
 
 use std::sync::atomic::AtomicBool;
+#[cfg(test)]
+use std::sync::atomic::Ordering;
 
 use candle_core::{Result, Tensor};
 use shared::effort::Step;
@@ -67,6 +69,14 @@ pub(crate) struct Conditions {
 /// What the deep layers made at an earlier step of a clip, for those that reuse it; nothing before the first.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Deep(Option<Tensor>);
+
+#[cfg(test)]
+impl Deep {
+    /// Whether maps of so many frames are kept.
+    pub(crate) fn is_of(&self, frames: usize) -> bool {
+        self.0.as_ref().is_some_and(|maps| maps.dims().first() == Some(&frames))
+    }
+}
 
 impl Denoiser {
     /// Loads the network.
@@ -151,6 +161,15 @@ impl Denoiser {
         &self.time
     }
 
+    /// Calls `f` as if a card's memory had been short before.
+    #[cfg(test)]
+    pub(crate) fn with_short_memory<T>(&self, f: impl FnOnce() -> T) -> T {
+        self.short.store(true, Ordering::Relaxed);
+        let result = f();
+        self.short.store(false, Ordering::Relaxed);
+        result
+    }
+
     /// Whether it is computed on a card.
     pub(crate) fn is_on_card(&self) -> bool {
         self.conv_in.is_on_card()
@@ -180,7 +199,8 @@ impl Denoiser {
         if !at.guided {
             return self.at_once(noisy, at, given, deep);
         }
-        let before = deep.0.clone();
+        // A whole step makes all of it anew.
+        let before = deep.0.take().filter(|_| !at.whole);
         let short = || {
             tracing::warn!("the card's memory is short: the sides of guidance are drawn one after the other");
         };
@@ -195,7 +215,7 @@ impl Denoiser {
         Ok(out)
     }
 
-    /// A guided step, one side after the other: the same numbers from half of the maps at a time.
+    /// A guided step, one side after the other: from half of the maps at a time the same numbers, to the last bit on a CPU.
     pub(crate) fn sides_apart(&self, noisy: &Tensor, at: Step, given: &Conditions, deep: &mut Deep) -> Result<Tensor> {
         let rows = noisy.dim(0)?;
         let blind = Conditions {

@@ -72,6 +72,11 @@ fn compare_one_guided_step(f: &Fixtures) {
         let apart = f.network.denoiser.sides_apart(&noisy, at, &given, &mut deep_apart).unwrap();
         let bits = |x: &Tensor| x.flatten_all().unwrap().to_vec1::<f32>().unwrap();
         assert!(bits(&at_once) == bits(&apart), "whole: {whole}");
+        // What a step does from the first time on that memory was short.
+        let mut own = deep.clone();
+        let fell_back = f.network.denoiser.with_short_memory(|| f.network.denoiser.step(&noisy, at, &given, &mut own));
+        assert!(bits(&fell_back.unwrap()) == bits(&at_once), "whole: {whole}");
+        assert!(own.is_of(12) && deep.is_of(12), "deep layers of both sides are kept");
     }
     let sampling = Sampling::new(&f.manifest.sampler, 4, 1.5);
     let x = noisy.flatten_all().unwrap().to_vec1::<f32>().unwrap();

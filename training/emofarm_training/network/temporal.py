@@ -31,16 +31,20 @@ class TemporalBlock(nn.Module):
         batch, pixels, length, dim = tokens.shape
         positions = torch.arange(length, device=tokens.device)
         code = sinusoid(positions, dim)
-        tokens_seen = self.norms[0](tokens)
-        seen = (tokens_seen + code.to(tokens_seen.dtype)).flatten(0, 1)
+        seen = coded(self.norms[0](tokens), code).flatten(0, 1)
         clip = tokens[:, :, motion:]
         clip = clip + self.attention_blocks[0](seen[:, motion:], seen).reshape(clip.shape)
         if speed is not None:
-            query = self.norms[1](clip) + code[motion:].to(tokens_seen.dtype)
-            context = speed + sinusoid(positions[motion:], speed.shape[2]).to(speed.dtype)
+            query = coded(self.norms[1](clip), code[motion:])
+            context = coded(speed, sinusoid(positions[motion:], speed.shape[2]))
             # All pixels of one film read the same speed tokens: one long query, tokens not repeated.
             clip = clip + self.attention_blocks[1](query.flatten(1, 2), context).reshape(clip.shape)
         return clip + self.ff(self.ff_norm(clip))
+
+
+def coded(x: Tensor, code: Tensor) -> Tensor:
+    """``x`` plus a position code, which is single precision, in the precision of ``x``."""
+    return (x + code).to(x.dtype)
 
 
 class TemporalTransformer(nn.Module):

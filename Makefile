@@ -35,9 +35,10 @@ longfilm: setup setup-tests ## a film of ten minutes (EMOFARM_FILM_MINUTES) thro
 	cargo test --workspace --test long_film -- --ignored --nocapture
 
 # The sanitizer is not stable yet: the compiler is told to have it all the same. It sees neither assembly nor numbers that were never written;
-# tests see the latter, by debug assertions, without which the memory that is not zeroed first is compiled here.
+# tests see the latter, by debug assertions, without which the memory that is not zeroed first is compiled here. In a folder
+# of its own, since build scripts that ask for the variable would be run again by every other target.
 sanitize: setup ## the tests of the CPU kernels, the one place with unsafe code that computes, under the address sanitizer
-	RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cdebug-assertions=off" cargo test --locked --package diffusion --lib \
+	CARGO_TARGET_DIR=target/sanitize RUSTC_BOOTSTRAP=1 RUSTFLAGS="-Zsanitizer=address -Cdebug-assertions=off" cargo test --locked --package diffusion --lib \
 		--target x86_64-unknown-linux-gnu -- kernels
 
 lint: setup ## formatting and lints

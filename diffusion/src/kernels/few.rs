@@ -172,15 +172,16 @@ impl<S: Simd> Row<'_, S> {
         for (columns, all) in columns.iter_mut().zip(self.columns) {
             *columns = &all[..count];
         }
-        for start in (0..count).step_by(ahead::STEPS) {
+        for (step, seen) in self.seen.chunks(ahead::STEPS).enumerate() {
             ahead.go_on();
-            for at in start..(start + ahead::STEPS).min(count) {
+            for (i, seen) in seen.iter().enumerate() {
+                let at = step * ahead::STEPS + i;
                 let mut half = [simd.splat_f32s(0.0); 3];
                 for j in 0..3 {
                     let line = [columns[j][at][H], columns[3 + j][at][H], columns[6 + j][at][H]];
                     half[j] = at_points(simd, line)[I];
                 }
-                let (seen, made) = (&self.seen[at], at_points(simd, half));
+                let made = at_points(simd, half);
                 for j in 0..POINTS {
                     for t in 0..TOGETHER {
                         sums[j][t] = simd.mul_add_f32s(simd.splat_f32s(seen[j][t]), made[j], sums[j][t]);

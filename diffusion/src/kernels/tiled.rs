@@ -75,7 +75,9 @@ impl Job<'_> {
         };
         if out.len() * tiles.steps * LINE * self.layer.geometry.taps() < WORTH_THREADS {
             for (task, out) in out.chunks_mut(rows * width).enumerate() {
-                shares(out, width, width).into_iter().for_each(|share| run(task * rows, share));
+                for share in shares(out, width, width) {
+                    run(task * rows, share);
+                }
             }
             return;
         }

@@ -22,6 +22,15 @@ const MEND: &str = "fetch the pack again; its weights do not belong to its sizes
 /// Names that a message lists before it says how many more there are.
 const LISTED: usize = 5;
 
+/// The precision of numbers that are made up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Drawn {
+    /// Single precision.
+    Singles,
+    /// Half precision for layers, as in published files.
+    Halves,
+}
+
 /// A file of weights, and which of its tensors nobody took yet.
 pub(crate) struct Weights {
     name: String,
@@ -37,10 +46,8 @@ pub(crate) struct Weights {
     left: RefCell<BTreeSet<String>>,
     /// What was taken where only shapes count.
     noted: RefCell<BTreeMap<String, Vec<usize>>>,
-    /// Whether numbers are made up for whatever is asked for.
-    drawn: bool,
-    /// Whether these are of half precision, as those of published files.
-    halves: bool,
+    /// In which precision numbers are made up for whatever is asked for, if they are.
+    drawn: Option<Drawn>,
     form: Form,
 }
 
@@ -88,8 +95,7 @@ impl Weights {
             pickled,
             left,
             noted: RefCell::default(),
-            drawn: false,
-            halves: false,
+            drawn: None,
             form: Form::Exact,
         })
     }
@@ -106,20 +112,19 @@ impl Weights {
             pickled: false,
             left: RefCell::default(),
             noted: RefCell::default(),
-            drawn: false,
-            halves: false,
+            drawn: None,
             form: Form::Exact,
         }
     }
 
     /// Weights of whatever shape is asked for, with random numbers of the size that leaves maps as large as they were.
     pub(crate) fn drawn(name: &str) -> Self {
-        Self { drawn: true, ..Self::absent(name) }
+        Self { drawn: Some(Drawn::Singles), ..Self::absent(name) }
     }
 
     /// As [`Self::drawn`]; layers get them in half precision, in which files are published.
     pub(crate) fn drawn_halves(name: &str) -> Self {
-        Self { halves: true, ..Self::drawn(name) }
+        Self { drawn: Some(Drawn::Halves), ..Self::absent(name) }
     }
 
     /// Checks the tensors that got no name, which nobody will read: a release's own file has exactly the `expected` ones with their
@@ -156,8 +161,7 @@ impl Weights {
             pickled: self.pickled,
             left: RefCell::new(self.stored.keys().cloned().collect()),
             noted: RefCell::default(),
-            drawn: false,
-            halves: false,
+            drawn: None,
             form: Form::Exact,
         }
     }
@@ -281,12 +285,11 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// See [`Self::take`].
     pub(crate) fn numbers(&self, name: &str, shape: &[usize]) -> Result<Numbers> {
-        if self.weights.drawn {
+        if let Some(drawn) = self.weights.drawn {
             let numbers = self.take(name, shape)?;
-            return Ok(if self.weights.halves {
-                Numbers::Half(numbers.into_iter().map(f16::from_f32).collect())
-            } else {
-                Numbers::Single(numbers)
+            return Ok(match drawn {
+                Drawn::Halves => Numbers::Half(numbers.into_iter().map(f16::from_f32).collect()),
+                Drawn::Singles => Numbers::Single(numbers),
             });
         }
         if self.noted(name, shape) {
@@ -334,7 +337,7 @@ impl<'a> Scope<'a> {
     /// # Errors
     /// See [`Self::take`].
     pub(crate) fn take_into(&self, name: &str, shape: &[usize], numbers: &mut Vec<f32>) -> Result<()> {
-        if self.weights.drawn {
+        if self.weights.drawn.is_some() {
             draw(name, shape, numbers);
             return Ok(());
         }

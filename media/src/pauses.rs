@@ -1,10 +1,10 @@
 //! Pauses of the speech, found while a track is decoded.
 //!
-//! Every 10 ms the power in eight bands from 180 Hz to 5.8 kHz is taken ([`bands`]). In each band the floor is the least power of
+//! Every 10 ms the power in eight bands from 180 Hz to 5.8 kHz is taken (`bands`). In each band the floor is the least power of
 //! the five seconds before and after (minimum statistics, Martin 2001, <https://doi.org/10.1109/89.928915>), so that a steady noise
 //! or hum is a floor and not speech; how far the three most prominent bands stand above their floors says whether somebody speaks
-//! ([`level`]). Vowels stand out in the low bands and fricatives in the high ones, so both count. Runs of quiet moments that are
-//! long enough are pauses ([`runs`]); a little of their edges is left to the words, whose beginnings and ends are soft.
+//! (`level`). Vowels stand out in the low bands and fricatives in the high ones, so both count. Runs of quiet moments that are
+//! long enough are pauses (`runs`); a little of their edges is left to the words, whose beginnings and ends are soft.
 //!
 //! Samples pass through in pieces of any size, which change nothing about the result. What is held meanwhile are the band powers of
 //! ten seconds.

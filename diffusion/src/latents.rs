@@ -1,10 +1,12 @@
 //! Latents between the farm, which keeps channels before pixels, and the network, which keeps them last.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 use shared::{Error, Frames, Picture, Result};
 
 use crate::{
     cuda::{halving, read},
+    detail::Detail,
     net::vae::Vae,
     sampler::failed,
 };
@@ -38,7 +40,7 @@ pub(crate) fn channels_first(x: &[f32], pixels: usize, c: usize) -> Vec<f32> {
     x.chunks_exact(pixels * c).flat_map(frame).collect()
 }
 
-/// Decodes latents `[n, c, h, w]` of frames from `first` on, whose rows must have `shape`, to pictures of `size` pixels.
+/// Decodes latents `[n, c, h, w]` of frames from `first` on, whose rows must have `shape`, to pictures of `size` pixels, with the portrait's `detail` where there is one.
 ///
 /// # Errors
 /// When they have another shape, or are not finite.
@@ -48,6 +50,7 @@ pub(crate) fn decode(
     first: u64,
     shape: [usize; 3],
     size: usize,
+    detail: Option<&Detail>,
 ) -> Result<Vec<Picture>> {
     let found = latents.shape();
     if found.len() != 4 || found[1..] != shape {
@@ -56,21 +59,27 @@ pub(crate) fn decode(
     let rows = latents.rows();
     let end = first + rows as u64;
     let latents = finite(latents.clone(), Frames::new(first, end))?;
-    let batch = |from: usize, to: usize| bytes(vae, &latents.slice(from, to).map_err(candle_core::Error::wrap)?);
+    let batch = |from: usize, to: usize| colours(vae, &latents.slice(from, to).map_err(candle_core::Error::wrap)?);
     let say =
         |size: usize| tracing::warn!(frames = size, "the card's memory is short: fewer frames are decoded at once");
     let mut pictures = Vec::with_capacity(rows);
-    for pixels in
-        halving(rows, DECODE, batch, say).map_err(failed)?.iter().flat_map(|b| b.chunks_exact(size * size * 3))
-    {
-        pictures.push(Picture::new(size as u32, size as u32, pixels.to_vec())?);
+    for mut batch in halving(rows, DECODE, batch, say).map_err(failed)? {
+        if let Some(detail) = detail {
+            batch.par_chunks_exact_mut(size * size * 3).for_each(|frame| detail.add_to(frame));
+        }
+        for frame in batch.chunks_exact(size * size * 3) {
+            let bytes = frame.iter().map(|x| ((x.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8).collect();
+            pictures.push(Picture::new(size as u32, size as u32, bytes)?);
+        }
     }
     Ok(pictures)
 }
 
-fn bytes(vae: &Vae, latents: &shared::Tensor) -> candle_core::Result<Vec<u8>> {
-    let pictures = read(&vae.decode(&channels_last(latents)?)?)?;
-    Ok(pictures.into_iter().map(|x| ((x.clamp(-1.0, 1.0) + 1.0) * 127.5).round() as u8).collect())
+/// Decoded pictures as the decoder draws them, colours in -1..=1, three a pixel.
+pub(crate) fn colours(vae: &Vae, latents: &shared::Tensor) -> candle_core::Result<Vec<f32>> {
+    let mut pictures = read(&vae.decode(&channels_last(latents)?)?)?;
+    pictures.iter_mut().for_each(|x| *x = x.clamp(-1.0, 1.0));
+    Ok(pictures)
 }
 
 /// A portrait's pixels `[1, size, size, 3]` in -1..=1.

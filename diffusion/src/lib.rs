@@ -5,6 +5,7 @@
 
 pub mod bench;
 mod cuda;
+pub mod detail;
 mod device;
 mod emo;
 pub mod face;

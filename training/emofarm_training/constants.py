@@ -26,10 +26,12 @@ def recall(runs: Path, table: str) -> dict[str, Any]:
 
 
 def take_constants(pack: str, runs: Path) -> None:
-    """Remembers the measured values of a pack, unless others are known: its film stages have learnt with these."""
+    """Remembers the measured values of a pack, unless others are known: its film stages have learnt with these.
+
+    A pack that was made for training only (:mod:`enlarge`) need not have them all."""
     table = tomllib.loads((Path(pack) / "model.toml").read_text())
     for name, keys in {"vae": ("shift", "scale"), "audio": ("mean", "std")}.items():
-        if not recall(runs, name):
+        if name in table and not recall(runs, name):
             remember(runs, name, {key: table[name][key] for key in keys})
 
 

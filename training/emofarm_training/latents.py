@@ -18,6 +18,8 @@ from .network.config import ModelConfig
 from .network.emo import Emo
 from .network.log_mel import LogMel
 from .network.vae import Vae
+from .path import PathConfig
+from .precision import autocast
 
 BATCH = 64
 
@@ -29,7 +31,7 @@ def encode(vae: Vae, pictures: np.ndarray, device: torch.device) -> np.ndarray:
     for start in range(0, len(pictures), BATCH):
         x = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
         x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             mean = vae.posterior(x.contiguous(memory_format=torch.channels_last))[0]
         out.append(mean.float().cpu().numpy())
     return np.concatenate(out)
@@ -84,8 +86,14 @@ def film_data(config: ModelConfig, data_dir: Path, runs: Path, device: torch.dev
         mouth=data.all("mouth_box"),
         features=clip_features(config, data.all("audio"), latents.shape[1], runs, device),
         velocity=data.all("velocity"),
-        path=None if config.sampler.path is None else data.all("path"),
+        path=None if config.sampler.path is None else head_path(data.all("pose"), data.meta["pose"], config.sampler.path),
     )
+
+
+def head_path(poses: np.ndarray, names: list[str], units: PathConfig) -> np.ndarray:
+    """What the noise carries of poses (..., 10), in the units of the pack: (..., 4)."""
+    scale = {"yaw": 1 / units.degrees, "pitch": 1 / units.degrees, "roll": 1 / units.degrees, "blink": units.lids}
+    return np.stack([poses[..., names.index(name)] * factor for name, factor in scale.items()], axis=-1).astype(np.float32)
 
 
 def encode_shard(vae: Vae, config: ModelConfig, shard: Path, folder: Path, device: torch.device) -> None:

@@ -37,6 +37,8 @@ class StageSettings:
     seed: int = 1
     people: int = 2500
     """People whose pictures the autoencoder sees."""
+    fresh: int = 0
+    """Last latent channels that the pack ``init`` did not have: at first they are drawn to the linear picture code."""
     init: str = ""
     """Folder of a pack whose weights the stage begins with; empty: from chance."""
     deadline: float = math.inf

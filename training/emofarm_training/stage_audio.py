@@ -19,6 +19,7 @@ from .loop import Loop, StageSettings, begin_from
 from .network.config import ModelConfig
 from .network.emo import Emo
 from .network.log_mel import LogMel
+from .precision import autocast
 
 CROP = 400
 """Label steps (100 Hz) of one training crop."""
@@ -66,7 +67,7 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
             pieces = [values[r].narrow(axis, s, length) for r, s in zip(rows, starts, strict=True)]
             return torch.stack(pieces)
 
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             features = net.encoder(cut(frames, 1)).float()
         # The ends of a crop see zeros where a film would see speech; they are left out of the loss.
         inner = slice(config.audio.reach, length - config.audio.reach)

@@ -15,6 +15,7 @@ from .loop import Loop, StageSettings, begin_from, load_ema
 from .network.config import ModelConfig
 from .network.denoiser import Conditions
 from .network.emo import Emo
+from .precision import autocast
 from .schedule import add_noise, add_path, alphas_cumprod, mixed_noise, velocity
 
 HELD_OUT = 8
@@ -105,7 +106,7 @@ class FilmStage:
         )
         if batch.path is not None:
             noise = add_path(noise, batch.path)
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with autocast(self.device):
             output = self.net.denoising_unet(add_noise(clean, noise, alpha), t, self.conditions(batch)).float()
         # Weights for the error of v and for that of the clean sample say the same: v = (sqrt(a) x - x0) / sqrt(1-a).
         ratio = 1 / (1 - alpha).clamp(min=1e-5)

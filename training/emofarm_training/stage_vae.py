@@ -17,6 +17,7 @@ from .network.resnet import ResnetBlock
 from .network.vae import Vae
 from .patch_code import PatchCode
 from .pictures import POSES_PER_IDENTITY, draw_faces
+from .precision import autocast
 from .sheets import grid, to_picture
 
 KL_WEIGHT = 1e-4
@@ -114,7 +115,7 @@ def sample_pictures(stage: str, net: Vae, pictures: Pictures, runs: Path) -> Cal
     @torch.no_grad()
     def sample(step: int) -> None:
         x, _ = pictures.take(np.arange(HELD), flip=False)
-        with torch.autocast(x.device.type, torch.bfloat16):
+        with autocast(x.device):
             seen = net.reconstruct(net.posterior(x.contiguous(memory_format=torch.channels_last))[0]).float()
         error = float((seen.clamp(-1, 1) - x).abs().mean()) * 127.5
         print(f"{stage} {step}: held-out mean abs error {error:.2f}/255", flush=True)
@@ -130,22 +131,25 @@ def train_vae(config: ModelConfig, settings: StageSettings, runs: Path, device: 
     net = Emo(config).vae.to(device, memory_format=torch.channels_last)
     start_small(net)
     begun = begin_from(net, settings.init, "vae.")
+    known = config.vae.latent_channels - settings.fresh if begun else 0
     code = PatchCode(pictures.pictures[HELD : HELD + 400], config.vae.factor, config.vae.latent_channels)
     loop = Loop("vae", net, settings, runs, device)
 
     def loss_of() -> dict[str, Tensor]:
         x, weight = pictures.draw(loop.progress < CROP_SHARE)
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             mean, log_variance = net.posterior(x)
             wanted = code.encode(x)
-            latent = wanted if loop.progress < START_SHARE and not begun else mean.float()
+            latent = mean.float()
+            if loop.progress < START_SHARE:
+                latent = torch.cat([latent[:, :known], wanted[:, known:]], dim=1)
             noise = torch.randn(mean.shape, device=device)
             seen = net.reconstruct(latent + noise * (0.5 * log_variance.float()).exp())
         mean, log_variance = mean.float(), log_variance.float()
         terms = picture_terms(seen.float(), x, weight)
         kl = 0.5 * (mean.square() + log_variance.exp() - 1 - log_variance).mean()
-        drawn = (mean - wanted).square().mean()
-        pull = 0.0 if begun else max(0.0, 1 - loop.progress / FREE_SHARE)
+        drawn = (mean - wanted)[:, known:].square().sum() / mean.numel()
+        pull = max(0.0, 1 - loop.progress / FREE_SHARE)
         return {**terms, "loss": terms["loss"] + pull * drawn + KL_WEIGHT * kl, "kl": kl, "code": drawn}
 
     loop.run(loss_of, sample_pictures("vae", net, pictures, runs))
@@ -166,7 +170,7 @@ def train_decoder(config: ModelConfig, settings: StageSettings, runs: Path, devi
 
     def loss_of() -> dict[str, Tensor]:
         x, weight = pictures.draw(loop.progress < CROP_SHARE)
-        with torch.autocast(device.type, torch.bfloat16):
+        with autocast(device):
             with torch.no_grad():
                 mean = net.posterior(x)[0].float()
                 spread = mean.std(dim=(0, 2, 3), keepdim=True)

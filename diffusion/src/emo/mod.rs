@@ -6,7 +6,6 @@ mod tests;
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
 use shared::{
     Bundle, Error, Fps, Picture, Portrait, Result,
     effort::Spent,
@@ -18,6 +17,7 @@ use shared::{
 use crate::{
     face::{FaceAnalysis, FaceFiles},
     forms::Forms,
+    latents::pixels,
     listen::Listener,
     net::{Network, audio_encoder::AudioEncoder, face_locator::mask},
     pack::{Pack, manifest::Manifest},
@@ -53,13 +53,13 @@ impl EmoModel {
     fn make(&self, network: &Network, portrait: &Portrait) -> candle_core::Result<Prepared> {
         let size = self.manifest.picture.size;
         let face = portrait.face_or_middle();
-        let pixels: Vec<f32> = portrait.picture.data().iter().map(|x| f32::from(*x) / 127.5 - 1.0).collect();
-        let picture = Tensor::from_vec(pixels, (1, size, size, 3), &Device::Cpu)?;
+        let picture = pixels(&portrait.picture)?;
         let latent = network.vae.encode(&picture)?.contiguous()?;
         Ok(Prepared {
             face: network.face_locator.forward(&mask(face, size)?)?,
             reference: network.reference.forward(&latent)?,
             latent,
+            picture: self.manifest.detail.map(|_| picture),
         })
     }
 }

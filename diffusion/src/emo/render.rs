@@ -11,6 +11,7 @@ use shared::{
 
 use crate::{
     cuda::read,
+    detail::Detail,
     known::{self, ClipNoise, KnownFrames},
     latents::{self, channels_first, channels_last, finite},
     net::{Network, unet::Conditions},
@@ -26,10 +27,12 @@ pub(crate) struct Prepared {
     pub(crate) face: Tensor,
     /// The `ReferenceNet`'s feature of each layer, `[1, hw, c]`.
     pub(crate) reference: Vec<Tensor>,
+    /// The portrait's colours in -1..=1, `[1, size, size, 3]`, for a pack that carries its detail over.
+    pub(crate) picture: Option<Tensor>,
 }
 
 impl Prepared {
-    /// As named tensors: `latent`, `face`, `reference.00` and so on.
+    /// As named tensors: `latent`, `face`, `reference.00` and so on, `picture`.
     pub(crate) fn to_bundle(&self) -> Result<Bundle> {
         let mut bundle = Bundle::default();
         let mut keep = |name: String, tensor: &Tensor| {
@@ -39,6 +42,9 @@ impl Prepared {
         };
         keep("latent".into(), &self.latent)?;
         keep("face".into(), &self.face)?;
+        if let Some(picture) = &self.picture {
+            keep("picture".into(), picture)?;
+        }
         for (index, feature) in self.reference.iter().enumerate() {
             keep(format!("reference.{index:02}"), feature)?;
         }
@@ -58,7 +64,9 @@ impl Prepared {
             Tensor::from_slice(tensor.data(), shape, &Device::Cpu).map_err(failed)
         };
         let maps = network.denoiser.map_sizes(size).enumerate();
+        let edge = manifest.picture.size;
         Ok(Self {
+            picture: manifest.detail.map(|_| take("picture", &[1, edge, edge, 3])).transpose()?,
             latent: take("latent", &[1, size, size, manifest.vae.latent_channels])?,
             face: take("face", &[1, size, size, channels])?,
             reference: maps
@@ -80,6 +88,8 @@ pub(crate) struct EmoRenderer {
     steady: Option<Conditions>,
     /// Keys and values of the motion maps of a first clip.
     blank: Option<Vec<Tensor>>,
+    /// What the autoencoder loses of the portrait; made by the first frame that is decoded, since clips need none.
+    detail: Option<Detail>,
 }
 
 impl EmoRenderer {
@@ -91,7 +101,7 @@ impl EmoRenderer {
         head_speed: Option<f32>,
         seed: u64,
     ) -> Self {
-        Self { manifest, network, prepared, sampling, head_speed, seed, steady: None, blank: None }
+        Self { manifest, network, prepared, sampling, head_speed, seed, steady: None, blank: None, detail: None }
     }
 
     fn latent_shape(&self) -> [usize; 3] {
@@ -149,6 +159,18 @@ impl EmoRenderer {
         let blank = self.network.denoiser.motion_keys(&maps)?;
         self.blank = Some(blank.clone());
         Ok(blank)
+    }
+
+    /// Compares the portrait with what the decoder draws of it, once.
+    fn make_detail(&mut self) -> Result<()> {
+        let (Some(limits), Some(picture), None) = (self.manifest.detail, &self.prepared.picture, &self.detail) else {
+            return Ok(());
+        };
+        let portrait = read(picture).map_err(failed)?;
+        let latent = self.portrait()?.map(|latent| latent.rounded_to_f16());
+        let drawn = latent.map(|latent| latents::colours(&self.network.vae, &latent)).transpose().map_err(failed)?;
+        self.detail = drawn.map(|drawn| Detail::new(&portrait, &drawn, limits));
+        Ok(())
     }
 
     fn check(&self, clip: &ClipInput) -> Result<()> {
@@ -218,6 +240,8 @@ impl Renderer for EmoRenderer {
     }
 
     fn decode(&mut self, latents: &shared::Tensor, first: u64) -> Result<Vec<Picture>> {
-        latents::decode(&self.network.vae, latents, first, self.latent_shape(), self.manifest.picture.size)
+        self.make_detail()?;
+        let size = self.manifest.picture.size;
+        latents::decode(&self.network.vae, latents, first, self.latent_shape(), size, self.detail.as_ref())
     }
 }

@@ -410,3 +410,31 @@ fn the_number_of_threads_does_not_change_a_bit() {
     let one = run(1);
     assert!(run(2) == one && run(3) == one);
 }
+
+#[test]
+fn a_pack_may_carry_the_portraits_detail_over() {
+    let (dir, weights) = (tempfile::tempdir().unwrap(), weights_file());
+    std::fs::write(dir.path().join(WEIGHTS), &weights).unwrap();
+    let manifest = format!("{}\n[detail]\nnear = 6.0\nfar = 30.0\n", manifest_text(&sha256(&weights)));
+    std::fs::write(dir.path().join(MANIFEST), manifest).unwrap();
+    let (model, plain) = (open(dir.path().to_str().unwrap(), &[]).unwrap(), tiny());
+    let settings = Settings::default();
+    let (mut worker, mut other) = (renderer(&*model, &settings, 7), renderer(&*plain, &settings, 7));
+    // The portrait's own latent gives the portrait, whatever the autoencoder lost of it.
+    let latent = worker.portrait().unwrap().unwrap().rounded_to_f16();
+    let (detailed, decoded) = (worker.decode(&latent, 0).unwrap(), other.decode(&latent, 0).unwrap());
+    let error = |picture: &Picture| {
+        let pairs = picture.data().iter().zip(portrait().picture.data().to_vec());
+        pairs.map(|(a, b)| a.abs_diff(b)).max().unwrap()
+    };
+    assert!(error(&detailed[0]) <= 1 && error(&decoded[0]) > 20, "{} {}", error(&detailed[0]), error(&decoded[0]));
+    // Latents are the same with it and without; a frame is decoded alone as among others.
+    let clip = worker.render(&clip(0, None), &mut go).unwrap();
+    let all = worker.decode(&clip, 0).unwrap();
+    assert_eq!(renderer(&*model, &settings, 7).decode(&clip.slice(3, 4).unwrap(), 3).unwrap()[0], all[3]);
+    assert_ne!(other.decode(&clip, 0).unwrap(), all);
+    // What another pack prepared lacks the portrait.
+    let foreign = plain.prepare(&portrait(), &settings).unwrap();
+    let told = model.renderer(&foreign, &settings, 7).err().unwrap();
+    assert!(told.to_string().contains("picture") && told.verdict() == Verdict::Retry, "{told} {:?}", told.verdict());
+}

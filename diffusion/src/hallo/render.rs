@@ -125,6 +125,6 @@ impl Renderer for HalloRenderer {
     }
 
     fn decode(&mut self, latents: &shared::Tensor, first: u64) -> Result<Vec<Picture>> {
-        latents::decode(&self.network.vae, latents, first, self.latent_shape(), self.config.picture.size)
+        latents::decode(&self.network.vae, latents, first, self.latent_shape(), self.config.picture.size, None)
     }
 }

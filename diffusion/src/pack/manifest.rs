@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use crate::detail::Limits;
 use shared::{
     Error, Result,
     effort::{Band, Effort, Level, Levels, Solver},
@@ -40,6 +41,9 @@ pub struct Manifest {
     /// What the quality levels stand for; what suits the sampler when absent.
     #[serde(default, skip_serializing_if = "Levels::is_empty")]
     pub quality: Levels,
+    /// How the portrait's own detail is carried over into decoded frames; not at all when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detail: Option<Limits>,
 }
 
 /// What a pack is, for people.
@@ -356,7 +360,8 @@ impl Manifest {
             self.sampler.bridge.and_then(|bridge| bridge.check().err()).map(|e| format!("sampler.bridge: {e}"));
         let effort = || effort_fault(self.sampler.effort(), &self.quality, self.sampler.train_steps);
         let broken = self.pack.fault().or(broken).or(bridge).or_else(effort);
-        broken.or_else(|| self.path_fault()).or_else(|| self.map_fault())
+        let detail = || self.detail.and_then(|limits| limits.fault());
+        broken.or_else(detail).or_else(|| self.path_fault()).or_else(|| self.map_fault())
     }
 
     fn path_fault(&self) -> Option<String> {

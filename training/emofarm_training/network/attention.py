@@ -26,8 +26,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         context = x if context is None else context
         q, k, v = (self.split(y) for y in (self.to_q(x), self.to_k(context), self.to_v(context)))
-        if q.device.type == "cpu" and torch.is_grad_enabled():
-            # Written out, in the precision of the products: here the fused form's backward pass takes several times as long.
+        if q.device.type == "cpu" and q.dtype == torch.bfloat16 and torch.is_grad_enabled():
+            # Written out, in the precision of the products: in bf16 the fused form's backward pass takes several times as long.
             with torch.autocast("cpu", enabled=False):
                 y = torch.softmax((q * q.shape[-1] ** -0.5) @ k.transpose(2, 3), dim=-1) @ v
         else:

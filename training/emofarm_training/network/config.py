@@ -138,6 +138,17 @@ class SamplerConfig:
 
 
 @dataclass
+class DetailConfig:
+    """How the farm carries the portrait's own detail over into decoded frames; ``far`` 0: not at all.
+
+    It does where a frame differs by less than ``far`` of 255 from the moved portrait, and wholly up to ``near``. PyTorch draws without it.
+    """
+
+    near: float = 0.0
+    far: float = 0.0
+
+
+@dataclass
 class ModelConfig:
     """The whole network."""
 
@@ -150,6 +161,7 @@ class ModelConfig:
     temporal: TemporalConfig = field(default_factory=TemporalConfig)
     speed: SpeedConfig = field(default_factory=SpeedConfig)
     sampler: SamplerConfig = field(default_factory=SamplerConfig)
+    detail: DetailConfig = field(default_factory=DetailConfig)
 
     @property
     def latent_size(self) -> int:
@@ -177,7 +189,7 @@ class ModelConfig:
         """The tables of ``model.toml`` that describe the network."""
         lines = ["[picture]", f"size = {self.picture_size}"]
         for item in dataclasses.fields(self):
-            if item.name == "picture_size":
+            if item.name == "picture_size" or (item.name == "detail" and self.detail.far <= 0.0):
                 continue
             entries = dataclasses.asdict(getattr(self, item.name))
             inner = {key: entries.pop(key) for key, value in list(entries.items()) if value is None or isinstance(value, dict)}

@@ -6,7 +6,7 @@ use shared::{Error, Frames, Picture, Result};
 
 use crate::{
     cuda::{halving, read},
-    detail::Detail,
+    finish::Detail,
     net::vae::Vae,
     sampler::failed,
 };

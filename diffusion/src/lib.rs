@@ -5,11 +5,11 @@
 
 pub mod bench;
 mod cuda;
-pub mod detail;
 mod device;
 mod emo;
 pub mod face;
 mod find;
+pub mod finish;
 mod forms;
 mod hallo;
 pub mod hub;

@@ -38,6 +38,9 @@ pub struct HeadPath {
     pub lids: f64,
     /// Seconds in each of which there is one blink.
     pub blink_seconds: f64,
+    /// Whether the decoded head is turned along the path; the noise carries the lids alone then.
+    #[serde(default)]
+    pub after_decoding: bool,
 }
 
 /// A head at one moment.
@@ -69,7 +72,8 @@ impl HeadPath {
 
     /// What is added to a frame's noise, by channel.
     pub fn on_noise(&self, pose: &HeadPose) -> [f32; Self::CHANNELS] {
-        let [yaw, pitch, roll] = pose.turn.map(|degrees| (degrees / self.degrees) as f32);
+        let turn = if self.after_decoding { [0.0; 3] } else { pose.turn };
+        let [yaw, pitch, roll] = turn.map(|degrees| (degrees / self.degrees) as f32);
         [yaw, pitch, roll, (self.lids * pose.lids) as f32]
     }
 

@@ -25,15 +25,15 @@ Everything was made by the recipe in `training/`; nothing was downloaded. Portra
 and wash, shaded): shape, skin, hair, eyes, brows, glasses, clothes and background at random. Speech comes from espeak-ng
 and flite (several voices, seven languages, pitches and rates), with tone, compression, gain, noise, breaths, reverberation and band
 limits down to a telephone's varied. Mouths take one of 21 shapes for each sound and blend between them by the synthesizers'
-phoneme timing, brows rise with loud syllables; heads and lids move on a path that the noise carries.
+phoneme timing, brows rise with loud syllables; lids fall on a path that the noise carries. Heads are drawn at rest: the farm turns them after decoding.
 
 ## Training
 {stages}
 
 Departures from the paper, which a network of this size and so short a training need: stage `image` hears audio already
 (the paper begins with stage 2); the portrait's latent is joined to the noisy latent (`concat_reference`); what is denoised
-is the change against the portrait (`relative_scale`); the noise carries the head path (`sampler.path`); stage `speed` trains more than the
-temporal modules. Audio features
+is the change against the portrait (`relative_scale`); the noise carries the lids (`sampler.path`), and the head is turned along its path after decoding, not by the network; what the autoencoder
+loses of the portrait is carried over (`detail`); stage `speed` trains more than the temporal modules. Audio features
 come from a small encoder on log-mel frames, trained on the drawing's own mouth shapes, in the place of wav2vec 2.0.
 
 ## Measured
@@ -41,8 +41,8 @@ come from a small encoder on log-mel frames, trained on the drawing's own mouth 
 
 ## Limits
 Drawn faces in the styles of the recipe only; one face, frontal, head 50 to 65 % of the picture's height. Speech in a
-voice or recording unlike the synthesizers' moves the lips less surely. Fine lines are softened by the autoencoder. Head and lids
-follow chance, not the words. Do not use it to imitate a person.
+voice or recording unlike the synthesizers' moves the lips less surely. Fine lines of a moving mouth are softened by the autoencoder. Head and lids
+follow chance, not the words; a head that turns bends the background close to it a little. Do not use it to imitate a person.
 """
 
 

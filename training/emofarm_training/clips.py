@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,12 @@ class TalkingClip:
     """What the noise says of each frame ``[n, 4]``: yaw, pitch, roll and lids in the units of the pack."""
     mouth_open: np.ndarray
     """Truth ``[n]``: area between the lips as a fraction of the face box area."""
+
+    def held_still(self) -> TalkingClip:
+        """The same clip with a head that does not turn; lids, brows and lips go on."""
+        poses = [dataclasses.replace(pose, yaw=0.0, pitch=0.0, roll=0.0) for pose in self.poses]
+        path = self.path * np.array([0, 0, 0, 1], np.float32)
+        return dataclasses.replace(self, poses=poses, path=path)
 
 
 def talking_clip(

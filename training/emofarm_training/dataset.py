@@ -66,6 +66,7 @@ class Recipe:
     size: int
     seed: int
     split: str
+    still: bool = False
 
     def rng(self, row: int) -> np.random.Generator:
         """The chance of one row: a function of kind, seed, split and row only."""
@@ -87,6 +88,8 @@ def make_clip(recipe: Recipe, row: int) -> Row:
     utterance = hush(rng, seconds + 0.5) if chance < 0.05 else utter(rng, recipe.split, seconds + 0.8)
     speed = float(1.2 * rng.uniform() ** 1.3)
     clip = talking_clip(identity, utterance, FPS, rng, speed)
+    if recipe.still:
+        clip = clip.held_still()
     last = len(clip.poses) - recipe.frames
     start = int(rng.integers(0, last + 1))
     if 0.05 <= chance < 0.10:
@@ -233,10 +236,11 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=256)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--split", choices=SPLITS, default="train")
+    parser.add_argument("--still", action="store_true", help="heads do not turn: for a pack whose heads are turned after decoding")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     kind, rows = ("audio", args.minutes) if args.audio_only else ("clips", args.clips)
-    recipe = Recipe(kind, rows, args.frames, args.size, args.seed, args.split)
+    recipe = Recipe(kind, rows, args.frames, args.size, args.seed, args.split, args.still)
     generate(recipe, args.out, args.workers)
 
 

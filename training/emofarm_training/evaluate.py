@@ -35,6 +35,8 @@ def true_frames(net: Emo, identity: Identity, truth: dict[str, Any], seed: int, 
     times = np.arange(count) / truth["fps"]
     path = film_path(net, seed)
     rotation, lids = path.rotation(times, speed), path.closure(times)
+    if path.config.after_decoding:  # the farm turns heads that PyTorch draws at rest
+        rotation = np.zeros_like(rotation)
     artist = Portraitist(identity, net.config.picture_size)
     rows = zip(rotation, truth["shape"], lids, truth["brow"], strict=False)
     return np.stack([artist.draw(Pose(*turn, *shape, lid, brow)) for turn, shape, lid, brow in rows])

@@ -124,7 +124,7 @@ class FilmBatches:
 
 
 def latent_weights(data: FilmData, size: int) -> Tensor:
-    """Loss weights (N, 1, 1, size, size), mean 1: 1 outside, 2.5 in the face box, 5.5 around the mouth."""
-    weight = 1 + 1.5 * box_mask(data.face, size, (1.3, 1.3)) + 3 * box_mask(data.mouth, size, (1.5, 1.6))
+    """Loss weights (N, 1, 1, size, size), mean 1: 1 outside, 2.5 in the face box, 8.5 around the mouth."""
+    weight = 1 + 1.5 * box_mask(data.face, size, (1.3, 1.3)) + 6 * box_mask(data.mouth, size, (1.5, 1.6))
     weight = weight / weight.mean(dim=(2, 3), keepdim=True)
     return weight[:, None]

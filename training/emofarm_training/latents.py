@@ -21,15 +21,16 @@ from .network.vae import Vae
 from .path import PathConfig
 from .precision import autocast
 
-BATCH = 64
+BATCH = {"cpu": 8, "cuda": 64}
+"""Pictures encoded at once; maps of few stay in a processor's cache."""
 
 
 @torch.no_grad()
 def encode(vae: Vae, pictures: np.ndarray, device: torch.device) -> np.ndarray:
     """Means (N, c, s, s) f32 of pictures (N, S, S, 3) uint8, not normalised."""
-    out = []
-    for start in range(0, len(pictures), BATCH):
-        x = torch.from_numpy(np.array(pictures[start : start + BATCH])).to(device)
+    out, batch = [], BATCH[device.type]
+    for start in range(0, len(pictures), batch):
+        x = torch.from_numpy(np.array(pictures[start : start + batch])).to(device)
         x = x.permute(0, 3, 1, 2).float() / 127.5 - 1
         with autocast(device):
             mean = vae.posterior(x.contiguous(memory_format=torch.channels_last))[0]
@@ -93,7 +94,10 @@ def film_data(config: ModelConfig, data_dir: Path, runs: Path, device: torch.dev
 def head_path(poses: np.ndarray, names: list[str], units: PathConfig) -> np.ndarray:
     """What the noise carries of poses (..., 10), in the units of the pack: (..., 4)."""
     scale = {"yaw": 1 / units.degrees, "pitch": 1 / units.degrees, "roll": 1 / units.degrees, "blink": units.lids}
-    return np.stack([poses[..., names.index(name)] * factor for name, factor in scale.items()], axis=-1).astype(np.float32)
+    path = np.stack([poses[..., names.index(name)] * factor for name, factor in scale.items()], axis=-1).astype(np.float32)
+    if units.after_decoding and np.abs(path[..., :3]).max() > 0:
+        raise ValueError("heads of these clips turn, but this pack turns them after decoding; draw the clips with --still")
+    return path
 
 
 def encode_shard(vae: Vae, config: ModelConfig, shard: Path, folder: Path, device: torch.device) -> None:

@@ -24,7 +24,8 @@ class PathConfig:
     """Table ``[sampler.path]`` of a manifest.
 
     ``rate`` is the root mean square of dz/dt in 1/s, of knots ``knot_seconds`` apart; ``degrees`` and ``lids`` are the
-    units in which pose and lids stand on the noise; ``share`` how much of the speed is yaw, pitch and roll.
+    units in which pose and lids stand on the noise; ``share`` how much of the speed is yaw, pitch and roll. With
+    ``after_decoding`` the farm turns the decoded head along the path, and the noise carries the lids alone.
     """
 
     knot_seconds: float = 0.6
@@ -34,6 +35,7 @@ class PathConfig:
     share: list[float] = field(default_factory=lambda: [0.80, 0.45, 0.40])
     lids: float = 3.0
     blink_seconds: float = 4.0
+    after_decoding: bool = False
 
     def __post_init__(self) -> None:
         self.rate = self.rate or round(spline_rate() / self.knot_seconds, 4)
@@ -85,6 +87,7 @@ class HeadPath:
     def on_noise(self, times: np.ndarray, speed: float) -> np.ndarray:
         """What is added to the noise of each frame ``[n, 4]``, one number a latent channel, the same at every place."""
         turn = self.rotation(times, speed) / self.config.degrees
+        turn = np.zeros_like(turn) if self.config.after_decoding else turn
         return np.concatenate([turn, self.config.lids * self.closure(times)[:, None]], axis=1)
 
 

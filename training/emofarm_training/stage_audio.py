@@ -30,6 +30,20 @@ HELD_OUT_ROWS = 4
 """Minutes at the start that are never trained on; at most half of all."""
 
 
+HIDDEN_BANDS, HIDDEN_FRAMES = 10, 16
+"""Most mel bands and log-mel frames that are hidden at once in training (SpecAugment, arXiv 1904.08779)."""
+
+
+def hide(mel: Tensor, rng: np.random.Generator) -> Tensor:
+    """Log-mel crops (B, mels, K) with a run of bands and two runs of frames set to the mean, 0, each of random place and length."""
+    mel = mel.clone()
+    for crop in mel:
+        for axis, most in ((0, HIDDEN_BANDS), (1, HIDDEN_FRAMES), (1, HIDDEN_FRAMES)):
+            length = int(rng.integers(0, most + 1))
+            crop.narrow(axis, int(rng.integers(0, crop.shape[axis] - length + 1)), length).zero_()
+    return mel
+
+
 class Supervised(nn.Module):
     """Audio encoder with heads for mouth shape (open, wide, round, teeth), phoneme class and silence."""
 
@@ -62,13 +76,14 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
     begin_from(net.encoder, settings.init, "audio_encoder.")
     loop = Loop("audio", net, settings, runs, device)
 
-    def losses(rows: np.ndarray, starts: np.ndarray, length: int) -> tuple[dict[str, Tensor], Tensor]:
+    def losses(rows: np.ndarray, starts: np.ndarray, length: int, hidden: bool = False) -> tuple[dict[str, Tensor], Tensor]:
         def cut(values: Tensor, axis: int) -> Tensor:
             pieces = [values[r].narrow(axis, s, length) for r, s in zip(rows, starts, strict=True)]
             return torch.stack(pieces)
 
+        heard = hide(cut(frames, 1), rng) if hidden else cut(frames, 1)
         with autocast(device):
-            features = net.encoder(cut(frames, 1)).float()
+            features = net.encoder(heard).float()
         # The ends of a crop see zeros where a film would see speech; they are left out of the loss.
         inner = slice(config.audio.reach, length - config.audio.reach)
         features = features[:, inner]
@@ -83,7 +98,7 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
 
     def loss_of() -> dict[str, Tensor]:
         rows = rng.integers(held, len(data), settings.batch)
-        return losses(rows, rng.integers(0, steps - CROP, settings.batch), CROP)[0]
+        return losses(rows, rng.integers(0, steps - CROP, settings.batch), CROP, hidden=True)[0]
 
     @torch.no_grad()
     def sample(step: int) -> None:

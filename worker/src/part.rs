@@ -94,8 +94,10 @@ impl Encoder {
                 if pictures.len() as u64 != batch.len() {
                     return Err(Error::world(format!("frames {batch} were decoded to {} pictures", pictures.len())));
                 }
-                for picture in pictures {
-                    writer.write(&picture)?;
+                // What is judged is what the network drew.
+                let shown = renderer.show(pictures.clone(), batch.start, self.spec.fps)?;
+                for (picture, shown) in pictures.into_iter().zip(shown) {
+                    writer.write(&shown)?;
                     inspector.push(picture);
                 }
             }

@@ -60,6 +60,12 @@ impl EmoModel {
             reference: network.reference.forward(&latent)?,
             latent,
             picture: self.manifest.detail.map(|_| picture),
+            face_box: self
+                .manifest
+                .sampler
+                .path
+                .is_some_and(|path| path.after_decoding)
+                .then_some([face.x, face.y, face.w, face.h]),
         })
     }
 }

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 use shared::{
-    Bundle, Error, Picture, Result,
+    Bundle, Error, FaceBox, Fps, Picture, Result,
     path::HeadPath,
     ports::model::{ClipInput, Control, Renderer},
 };
 
 use crate::{
     cuda::read,
-    detail::Detail,
+    finish::{Detail, Turned},
     known::{self, ClipNoise, KnownFrames},
     latents::{self, channels_first, channels_last, finite},
     net::{Network, unet::Conditions},
@@ -29,10 +30,12 @@ pub(crate) struct Prepared {
     pub(crate) reference: Vec<Tensor>,
     /// The portrait's colours in -1..=1, `[1, size, size, 3]`, for a pack that carries its detail over.
     pub(crate) picture: Option<Tensor>,
+    /// Left, top, width and height of the face in pixels, for a pack whose heads are turned after decoding.
+    pub(crate) face_box: Option<[u32; 4]>,
 }
 
 impl Prepared {
-    /// As named tensors: `latent`, `face`, `reference.00` and so on, `picture`.
+    /// As named tensors: `latent`, `face`, `reference.00` and so on, `picture`, `face_box`.
     pub(crate) fn to_bundle(&self) -> Result<Bundle> {
         let mut bundle = Bundle::default();
         let mut keep = |name: String, tensor: &Tensor| {
@@ -44,6 +47,10 @@ impl Prepared {
         keep("face".into(), &self.face)?;
         if let Some(picture) = &self.picture {
             keep("picture".into(), picture)?;
+        }
+        if let Some(sides) = self.face_box {
+            let sides = sides.map(|pixels| pixels as f32).to_vec();
+            bundle.tensors.insert("face_box".into(), shared::Tensor::new([4], sides)?);
         }
         for (index, feature) in self.reference.iter().enumerate() {
             keep(format!("reference.{index:02}"), feature)?;
@@ -65,7 +72,11 @@ impl Prepared {
         };
         let maps = network.denoiser.map_sizes(size).enumerate();
         let edge = manifest.picture.size;
+        let turned = manifest.sampler.path.is_some_and(|path| path.after_decoding);
+        let sides = turned.then(|| take("face_box", &[4])).transpose()?;
+        let sides = sides.map(|sides| sides.to_vec1::<f32>().map_err(failed)).transpose()?;
         Ok(Self {
+            face_box: sides.and_then(|sides| Some(<[f32; 4]>::try_from(sides).ok()?.map(|pixels| pixels as u32))),
             picture: manifest.detail.map(|_| take("picture", &[1, edge, edge, 3])).transpose()?,
             latent: take("latent", &[1, size, size, manifest.vae.latent_channels])?,
             face: take("face", &[1, size, size, channels])?,
@@ -243,5 +254,14 @@ impl Renderer for EmoRenderer {
         self.make_detail()?;
         let size = self.manifest.picture.size;
         latents::decode(&self.network.vae, latents, first, self.latent_shape(), size, self.detail.as_ref())
+    }
+
+    fn show(&self, pictures: Vec<Picture>, first: u64, fps: Fps) -> Result<Vec<Picture>> {
+        let (Some([x, y, w, h]), Some((path, speed))) = (self.prepared.face_box, self.head_path()) else {
+            return Ok(pictures);
+        };
+        let head = Turned::new(FaceBox { x, y, w, h }, self.manifest.picture.size);
+        let pose = |row: usize| path.pose(self.seed, speed, first + row as u64, fps);
+        pictures.par_iter().enumerate().map(|(row, picture)| head.turn(picture, &pose(row))).collect()
     }
 }

@@ -146,10 +146,15 @@ fn held_frames_stay_to_the_last_bit_and_the_others_are_drawn_between_them() {
 /// The tiny pack with head paths, as the manifest of a pack has them.
 fn with_paths(change: impl Fn(&str) -> String) -> shared::Result<std::sync::Arc<dyn Model>> {
     const PATH: &str = "\n[sampler.path]\nknot_seconds = 0.6\nrate = 1.965\ndegrees = 8.0\nlimit = 20.0\nshare = [0.8, 0.45, 0.4]\nlids = 3.0\nblink_seconds = 4.0\n";
+    with_tables(&change(PATH))
+}
+
+/// The tiny pack with more tables in its manifest.
+fn with_tables(tables: &str) -> shared::Result<std::sync::Arc<dyn Model>> {
     let dir = tempfile::tempdir().unwrap();
     let weights = weights_file();
     write_pack(dir.path(), &weights);
-    std::fs::write(dir.path().join(MANIFEST), manifest_text(&sha256(&weights)) + &change(PATH)).unwrap();
+    std::fs::write(dir.path().join(MANIFEST), manifest_text(&sha256(&weights)) + tables).unwrap();
     open(dir.path().to_str().unwrap(), &[])
 }
 
@@ -413,11 +418,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
 
 #[test]
 fn a_pack_may_carry_the_portraits_detail_over() {
-    let (dir, weights) = (tempfile::tempdir().unwrap(), weights_file());
-    std::fs::write(dir.path().join(WEIGHTS), &weights).unwrap();
-    let manifest = format!("{}\n[detail]\nnear = 6.0\nfar = 30.0\n", manifest_text(&sha256(&weights)));
-    std::fs::write(dir.path().join(MANIFEST), manifest).unwrap();
-    let (model, plain) = (open(dir.path().to_str().unwrap(), &[]).unwrap(), tiny());
+    let (model, plain) = (with_tables("\n[detail]\nnear = 6.0\nfar = 30.0\n").unwrap(), tiny());
     let settings = Settings::default();
     let (mut worker, mut other) = (renderer(&*model, &settings, 7), renderer(&*plain, &settings, 7));
     // The portrait's own latent gives the portrait, whatever the autoencoder lost of it.
@@ -437,4 +438,28 @@ fn a_pack_may_carry_the_portraits_detail_over() {
     let foreign = plain.prepare(&portrait(), &settings).unwrap();
     let told = model.renderer(&foreign, &settings, 7).err().unwrap();
     assert!(told.to_string().contains("picture") && told.verdict() == Verdict::Retry, "{told} {:?}", told.verdict());
+}
+
+#[test]
+fn a_pack_may_turn_heads_after_decoding() {
+    let after = |path: &str| path.to_owned() + "after_decoding = true\n";
+    let model = with_paths(after).unwrap();
+    let settings = |speed| Settings { head_speed: Some(speed), ..Settings::default() };
+    let mut worker = renderer(&*model, &settings(0.6), 7);
+    // The noise carries the lids alone: heads of all speeds are drawn alike, and shown turned.
+    let clip = worker.render(&clip(0, None), &mut go).unwrap();
+    let decoded = worker.decode(&clip, 40).unwrap();
+    let show = |seed, speed, first, fps| {
+        renderer(&*model, &settings(speed), seed).show(decoded.clone(), first, fps).unwrap()
+    };
+    let shown = worker.show(decoded.clone(), 40, Fps::PAL).unwrap();
+    assert_eq!((shown.len(), &shown), (6, &show(7, 0.6, 40, Fps::PAL)), "on any worker");
+    assert_eq!(shown[3], worker.show(decoded[3..4].to_vec(), 43, Fps::PAL).unwrap()[0], "alone as among others");
+    assert_ne!(shown, decoded);
+    for other in [show(8, 0.6, 40, Fps::PAL), show(7, 0.2, 40, Fps::PAL), show(7, 0.6, 40, "50".parse().unwrap())] {
+        assert_ne!(shown, other);
+    }
+    assert_eq!(show(7, 0.0, 40, Fps::PAL), decoded, "a head that rests");
+    let plain = renderer(&*with_paths(str::to_owned).unwrap(), &settings(0.6), 7);
+    assert_eq!(plain.show(decoded.clone(), 40, Fps::PAL).unwrap(), decoded, "paths on the noise turn nothing later");
 }

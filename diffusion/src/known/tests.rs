@@ -192,6 +192,7 @@ fn on_noise() -> OnNoise {
         share: [0.8, 0.45, 0.4],
         lids: 3.0,
         blink_seconds: 4.0,
+        after_decoding: false,
     };
     OnNoise { path, speed: 0.6, fps: Fps::PAL }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use crate::detail::Limits;
+use crate::finish::Limits;
 use shared::{
     Error, Result,
     effort::{Band, Effort, Level, Levels, Solver},

@@ -11,6 +11,7 @@ fn path() -> HeadPath {
         share: [0.80, 0.45, 0.40],
         lids: 3.0,
         blink_seconds: 4.0,
+        after_decoding: false,
     }
 }
 
@@ -121,6 +122,8 @@ fn every_platform_gives_these_bits() {
 fn what_is_added_to_the_noise_is_the_pose_in_its_units() {
     let pose = HeadPose { turn: [8.0, -4.0, 20.0], lids: 0.5 };
     assert_eq!(path().on_noise(&pose), [1.0, -0.5, 2.5, 1.5]);
+    let after = HeadPath { after_decoding: true, ..path() };
+    assert_eq!(after.on_noise(&pose), [0.0, 0.0, 0.0, 1.5], "a head that is turned later");
 }
 
 #[test]

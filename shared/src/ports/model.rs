@@ -296,4 +296,13 @@ pub trait Renderer: Send {
 
     /// Decodes latents `[n, channels, height, width]` of frames `first..first + n` to `n` pictures of `image_size`.
     fn decode(&mut self, latents: &Tensor, first: u64) -> Result<Vec<Picture>>;
+
+    /// What a film shows of decoded pictures of the frames from `first` on, where that is more than the network draws: a head that is turned along
+    /// the film's path. A function of the picture, the frame and the rate alone.
+    ///
+    /// # Errors
+    /// When the pictures are not of this model.
+    fn show(&self, pictures: Vec<Picture>, _first: u64, _fps: Fps) -> Result<Vec<Picture>> {
+        Ok(pictures)
+    }
 }

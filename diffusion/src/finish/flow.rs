@@ -10,7 +10,7 @@ const COARSEST: usize = 32;
 /// Rounds of each level.
 const ROUNDS: usize = 3;
 /// Pixels on either side of a window; it is averaged twice, so that its middle counts most.
-const WINDOW: usize = 3;
+const WINDOW: usize = 2;
 /// What a window without edges weighs, for no motion, where colours run from -1 to 1.
 const REST: f32 = 1e-3;
 /// Pixels that a place may move in one round.

@@ -6,13 +6,12 @@
 //!
 //! A frame's picture is a function of its latent and of what `prepare` left, so that parts of a film may be decoded anywhere.
 
-mod flow;
-mod map;
-
 use serde::{Deserialize, Serialize};
 
-use flow::{Pyramid, finer, flow, moved};
-use map::Map;
+use super::{
+    flow::{Pyramid, finer, flow, moved},
+    map::Map,
+};
 
 /// Pixels around a place whose mean difference says whether motion explains it.
 const AROUND: usize = 2;

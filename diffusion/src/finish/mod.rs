@@ -1,0 +1,10 @@
+//! What is done to decoded pictures: the portrait's own detail is carried over, and the head is turned.
+
+mod detail;
+mod flow;
+mod map;
+mod turn;
+
+pub use detail::Limits;
+pub(crate) use detail::Detail;
+pub(crate) use turn::Turned;

@@ -73,6 +73,7 @@ class FilmBatches:
         self.latents, self.portraits = self.put(data.latents), self.put(data.portraits)
         self.features, self.velocity, self.path = (self.put(x) for x in (data.features, data.velocity, data.path))
         self.weights = latent_weights(data, config.latent_size).to(device)
+        self.shut = None if data.path is None else data.path[..., 3] / max(float(data.path[..., 3].max()), 1e-6)
 
     def put(self, values: np.ndarray | None) -> Tensor | None:
         """The values on the device, in their own precision."""
@@ -80,15 +81,23 @@ class FilmBatches:
 
     def draw(self, films: int, held_out: int) -> FilmBatch:
         """A batch that never touches the first ``held_out`` clips."""
-        clips = self.rng.integers(held_out, len(self.data.latents), films)
-        return self.batch(clips, np.stack([self.pick() for _ in clips]))
+        clips = self.rng.choice(np.arange(held_out, len(self.data.latents)), films, p=self.wanted(held_out))
+        return self.batch(clips, np.stack([self.pick(clip) for clip in clips]))
 
-    def pick(self) -> np.ndarray:
-        """Frame numbers of one film, motion frames first."""
+    def wanted(self, held_out: int) -> np.ndarray | None:
+        """How likely each clip is drawn: blinks are rare, and clips with one are drawn three times as often."""
+        if self.shut is None:
+            return None
+        weight = 1 + 2 * (self.shut[held_out:].max(axis=1) > 0.5)
+        return weight / weight.sum()
+
+    def pick(self, clip: int) -> np.ndarray:
+        """Frame numbers of one film, motion frames first; of frames apart those with shut lids come six times as often."""
         total = self.data.latents.shape[1]
         length = self.frames + self.motion
         if self.apart:
-            return self.rng.permutation(total)[:length]
+            weight = np.ones(total) if self.shut is None else 1 + 5 * self.shut[clip]
+            return self.rng.choice(total, length, replace=False, p=weight / weight.sum())
         return self.rng.integers(0, total - length + 1) + np.arange(length)
 
     def told(self, boxes: np.ndarray) -> np.ndarray:

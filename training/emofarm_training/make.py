@@ -69,7 +69,7 @@ def drawers(work: Work, sizes: dict[str, int]) -> dict[str, subprocess.Popen[byt
     orders = {
         "speech": ["dataset", "--audio-only", "--out", f"{work.data}/audio", "--minutes", str(sizes["speech_minutes"]), *seed, *workers],
         "clips": ["dataset", "--out", f"{work.data}/train", "--clips", str(sizes["clips"]), "--frames", str(sizes["frames"]),
-                  "--size", str(sizes["size"]), *seed, *workers],
+                  "--size", str(sizes["size"]), *seed, *workers, *(["--still"] if sizes["still"] else [])],
         "heldout": ["heldout", "--out", f"{work.data}/heldout", "--count", str(sizes["heldout"]), "--size", str(2 * sizes["size"])],
     }  # fmt: skip
     work.data.mkdir(parents=True, exist_ok=True)
@@ -136,7 +136,8 @@ def finish(work: Work, started: dict[str, subprocess.Popen[bytes]]) -> None:
 def make(work: Work) -> bool:
     """The whole recipe; False when the time was up before the end."""
     table = tomllib.loads(work.config.read_text())
-    sizes = {**table["data"], "size": table["picture"]["size"]}
+    still = table["sampler"].get("path", {}).get("after_decoding", False)
+    sizes = {**table["data"], "size": table["picture"]["size"], "still": still}
     people = settings_of(table, "vae", work.device).get("people", 2500)
     say(f"{work.device.type}, {work.workers} processes draw")
     draw_faces(work.runs / "pictures", sizes["size"], settings_of(table, "vae", work.device).get("seed", 1), people, work.workers)

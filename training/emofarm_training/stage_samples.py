@@ -107,7 +107,7 @@ def film_sheet(net: Emo, data: FilmData, runs: Path, stage: str, step: int, clip
     Prints and gives the mean correlation of the measured mouth opening with that of the true frames.
     """
     device = next(net.parameters()).device
-    frames = films * net.config.temporal.clip_frames
+    frames = min(films, data.latents.shape[1] // net.config.temporal.clip_frames) * net.config.temporal.clip_frames
     rows, scores = [], []
     for clip in range(clips):
         film = clip_conditions(net, data, clip, frames, device, speed=stage == "speed")

@@ -48,12 +48,12 @@ impl Prepared {
         if let Some(picture) = &self.picture {
             keep("picture".into(), picture)?;
         }
+        for (index, feature) in self.reference.iter().enumerate() {
+            keep(format!("reference.{index:02}"), feature)?;
+        }
         if let Some(sides) = self.face_box {
             let sides = sides.map(|pixels| pixels as f32).to_vec();
             bundle.tensors.insert("face_box".into(), shared::Tensor::new([4], sides)?);
-        }
-        for (index, feature) in self.reference.iter().enumerate() {
-            keep(format!("reference.{index:02}"), feature)?;
         }
         Ok(bundle)
     }

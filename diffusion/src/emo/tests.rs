@@ -449,9 +449,8 @@ fn a_pack_may_turn_heads_after_decoding() {
     // The noise carries the lids alone: heads of all speeds are drawn alike, and shown turned.
     let clip = worker.render(&clip(0, None), &mut go).unwrap();
     let decoded = worker.decode(&clip, 40).unwrap();
-    let show = |seed, speed, first, fps| {
-        renderer(&*model, &settings(speed), seed).show(decoded.clone(), first, fps).unwrap()
-    };
+    let show =
+        |seed, speed, first, fps| renderer(&*model, &settings(speed), seed).show(decoded.clone(), first, fps).unwrap();
     let shown = worker.show(decoded.clone(), 40, Fps::PAL).unwrap();
     assert_eq!((shown.len(), &shown), (6, &show(7, 0.6, 40, Fps::PAL)), "on any worker");
     assert_eq!(shown[3], worker.show(decoded[3..4].to_vec(), 43, Fps::PAL).unwrap()[0], "alone as among others");

@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn motion_is_found_at_every_size() {
-        for (edge, right, down) in [(256, 6.0, -3.0), (128, -4.0, 2.5), (64, 1.5, 1.0), (32, 0.5, -0.75), (40, 1.0, 0.0)] {
+        for (edge, right, down) in
+            [(256, 6.0, -3.0), (128, -4.0, 2.5), (64, 1.5, 1.0), (32, 0.5, -0.75), (40, 1.0, 0.0)]
+        {
             let pyramids = [waves(edge, 0.0, 0.0), waves(edge, right, down)].map(|picture| Pyramid::of(&picture));
             let motion = finer(&flow(&pyramids[0], &pyramids[1]), edge);
             let found = [0, 1].map(|axis| median(motion.data.iter().map(|step| step[axis])));

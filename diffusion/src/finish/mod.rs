@@ -5,6 +5,6 @@ mod flow;
 mod map;
 mod turn;
 
-pub use detail::Limits;
 pub(crate) use detail::Detail;
+pub use detail::Limits;
 pub(crate) use turn::Turned;

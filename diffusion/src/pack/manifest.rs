@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
 use crate::finish::Limits;
+use serde::{Deserialize, Serialize};
 use shared::{
     Error, Result,
     effort::{Band, Effort, Level, Levels, Solver},

@@ -1,7 +1,8 @@
 """Writes a model pack: ``python -m emofarm_training.export --config training/demo.toml --runs DIR --out models/demo``.
 
 ``model.safetensors`` (half precision, EMA weights), ``model.toml`` (manifest with all sizes and checksums) and
-``MODEL_CARD.md``. Takes the newest stages that exist; parts whose stage is missing keep their initial weights.
+``MODEL_CARD.md``. Takes the newest stages that exist; parts whose stage is missing are those of the pack that ``--init-from``
+names, or else initial weights.
 """
 
 from __future__ import annotations
@@ -19,17 +20,18 @@ from safetensors.torch import save_file
 from .card import model_card
 from .constants import with_constants
 from .latents import load_audio_encoder
-from .loop import load_ema
+from .loop import begin_from, load_ema
 from .network.config import ModelConfig, toml_value
 from .network.emo import Emo
 
 LIMIT_BYTES = 40_000_000
 
 
-def load_trained(config: ModelConfig, runs: Path) -> tuple[Emo, dict[str, dict[str, float]]]:
-    """The network with the EMA weights of all finished or running stages; steps and seconds of each."""
+def load_trained(config: ModelConfig, runs: Path, init: str = "") -> tuple[Emo, dict[str, dict[str, float]]]:
+    """The network of the pack ``init`` with the EMA weights of all finished or running stages; steps and seconds of each."""
     torch.manual_seed(0)
     net = Emo(config)
+    begin_from(net, init)
     taken: dict[str, dict[str, float]] = {}
     if (runs / "vae.pt").exists():
         taken["vae"] = load_ema(net.vae, runs / "vae.pt")
@@ -52,11 +54,11 @@ def pack_tables(table: dict[str, Any], taken: dict[str, dict[str, float]]) -> st
     return "\n".join(["[pack]", *(f"{k} = {toml_value(v)}" for k, v in entry.items())]) + "\n"
 
 
-def export(config_file: Path, runs: Path, out: Path, figures: dict[str, Any]) -> None:
+def export(config_file: Path, runs: Path, out: Path, figures: dict[str, Any], init: str = "") -> None:
     """Writes the pack; the manifest comes last, so that a pack with a manifest is whole."""
     table = tomllib.loads(config_file.read_text())
     config = with_constants(ModelConfig.from_table(table), runs)
-    net, taken = load_trained(config, runs)
+    net, taken = load_trained(config, runs, init)
     out.mkdir(parents=True, exist_ok=True)
     weights = {name: value.half().contiguous() for name, value in net.state_dict().items()}
     bad = [name for name, value in weights.items() if not torch.isfinite(value).all()]
@@ -82,9 +84,10 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--out", type=Path, default=Path("models/demo"))
     parser.add_argument("--figures", type=Path, help="JSON of emofarm_training.evaluate, for the model card")
+    parser.add_argument("--init-from", default="", help="folder of the pack that the stages began with")
     args = parser.parse_args()
     figures = json.loads(args.figures.read_text()) if args.figures else {}
-    export(args.config, args.runs, args.out, figures)
+    export(args.config, args.runs, args.out, figures, args.init_from)
 
 
 if __name__ == "__main__":

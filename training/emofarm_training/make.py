@@ -121,7 +121,7 @@ def train(work: Work, table: dict[str, Any], started: dict[str, subprocess.Popen
 
 def finish(work: Work, started: dict[str, subprocess.Popen[bytes]]) -> None:
     """Exports, scores the pack on held-out films, and exports once more with the figures."""
-    export(work.config, work.runs, work.out, {})
+    export(work.config, work.runs, work.out, {}, work.init)
     say(f"pack in {work.out}")
     while not wait_for("heldout", started["heldout"], work):
         if work.spent():
@@ -130,7 +130,7 @@ def finish(work: Work, started: dict[str, subprocess.Popen[bytes]]) -> None:
     score = ["--pack", str(work.out), "--heldout", f"{work.data}/heldout", "--out", str(figures), "--sheet", f"{work.runs}/heldout.png"]
     score += ["--count", str(len(list((work.data / "heldout").glob("truth_*.json")))), "--device", work.device.type]
     subprocess.run([sys.executable, "-m", "emofarm_training.evaluate", *score], check=True)
-    export(work.config, work.runs, work.out, json.loads(figures.read_text()))
+    export(work.config, work.runs, work.out, json.loads(figures.read_text()), work.init)
 
 
 def make(work: Work) -> bool:

@@ -12,7 +12,7 @@ use shared::{error::Cause, ports::Queue as _};
 use stores::queue::RabbitQueue;
 use tokio::time::timeout;
 
-use super::{Bells as _, Rabbit, heard, key, listen, render, ring};
+use super::{Bells as _, Rabbit, comes, key, listen, render, ring};
 
 const QUEUE: &str = "emofarm.v1.render.default.0";
 
@@ -40,8 +40,8 @@ async fn some_dead_letters(rabbit: &Rabbit) {
     // A stranger's messages are not confirmed; they are there before what follows is.
     tokio::time::sleep(Duration::from_millis(300)).await;
     ring(rabbit, &render(), [2]).await;
-    assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(1)));
-    assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(2)), "a ring behind garbage is heard");
+    assert_eq!(comes(rabbit, listener.as_mut()).await, Some(key(1)));
+    assert_eq!(comes(rabbit, listener.as_mut()).await, Some(key(2)), "a ring behind garbage is heard");
 }
 
 pub(crate) async fn what_is_no_ring_becomes_a_dead_letter(rabbit: &Rabbit) {
@@ -68,7 +68,7 @@ pub(crate) async fn dead_letters_can_be_replayed(rabbit: &Rabbit) {
     // They are still no rings, so they come back, while rings go through.
     ring(rabbit, &render(), [3]).await;
     let mut listener = listen(rabbit, &[render()]).await;
-    assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(3)));
+    assert_eq!(comes(rabbit, listener.as_mut()).await, Some(key(3)));
     assert_eq!(rabbit.queue().dead_letters(10).await.unwrap().len(), 3);
     // A letter whose queue is gone stays, and the answer says so.
     let (_connection, stranger) = stranger(rabbit).await;
@@ -106,26 +106,26 @@ pub(crate) async fn a_ring_that_comes_back_too_often_is_a_dead_letter(rabbit: &R
     assert_eq!((letters[0].from.as_str(), letters[0].reason.as_str()), (QUEUE, "it came back unsettled too often"));
     assert_eq!(rabbit.queue().replay_dead_letters().await.unwrap(), 1);
     let mut listener = listen(rabbit, &[render()]).await;
-    assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(1)), "a replayed ring is a ring");
+    assert_eq!(comes(rabbit, listener.as_mut()).await, Some(key(1)), "a replayed ring is a ring");
 }
 
 pub(crate) async fn a_doubled_ring_is_heard_twice(rabbit: &Rabbit) {
     ring(rabbit, &render(), [1, 1]).await;
     let mut listener = listen(rabbit, &[render()]).await;
     for _ in 0..2 {
-        assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(1)), "the ledger decides, not the queue");
+        assert_eq!(comes(rabbit, listener.as_mut()).await, Some(key(1)), "the ledger decides, not the queue");
     }
 }
 
 pub(crate) async fn queues_that_somebody_removed_are_made_again(rabbit: &Rabbit) {
     let mut listener = listen(rabbit, &[render()]).await;
     ring(rabbit, &render(), [1]).await;
-    assert_eq!(heard(rabbit, listener.as_mut()).await, Some(key(1)));
+    assert_eq!(comes(rabbit, listener.as_mut()).await, Some(key(1)));
     let (_connection, stranger) = stranger(rabbit).await;
     stranger.queue_delete(QUEUE.into(), QueueDeleteOptions::default()).await.unwrap();
     ring(rabbit, &render(), [2]).await;
     assert_eq!(
-        heard(rabbit, listener.as_mut()).await,
+        comes(rabbit, listener.as_mut()).await,
         Some(key(2)),
         "an unroutable ring is not taken for a confirmed one"
     );

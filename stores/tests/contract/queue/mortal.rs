@@ -8,7 +8,7 @@ use std::{
 use shared::error::Cause;
 use tokio::time::timeout;
 
-use super::{Bells as _, OwnRabbit, heard, key, listen, now, render, ring};
+use super::{Bells as _, OwnRabbit, comes, key, listen, render, ring, soon};
 
 pub(crate) async fn no_confirmed_ring_is_lost_with_the_broker(rabbit: &OwnRabbit) {
     let mut listener = listen(rabbit, &[render()]).await;
@@ -16,9 +16,9 @@ pub(crate) async fn no_confirmed_ring_is_lost_with_the_broker(rabbit: &OwnRabbit
     let mut seen = BTreeSet::new();
     settled(rabbit).await;
     for _ in 0..10 {
-        seen.insert(heard(rabbit, listener.as_mut()).await.unwrap());
+        seen.insert(comes(rabbit, listener.as_mut()).await.unwrap());
     }
-    let held = now(rabbit, listener.as_mut()).await.unwrap();
+    let held = soon(rabbit, listener.as_mut()).await.unwrap();
     rabbit.broker.restart().await;
     // Its connection is gone, so this ring comes again; that is no error of whoever worked on it.
     listener.settle(held).await.unwrap();
@@ -37,7 +37,7 @@ pub(crate) async fn no_confirmed_ring_is_lost_with_the_broker(rabbit: &OwnRabbit
         tokio::time::sleep(Duration::from_secs(1)).await;
         rabbit.queue().ring(&rings).await.unwrap();
     }
-    while heard(rabbit, listener.as_mut()).await.expect("rings go through again") != key(100) {}
+    while comes(rabbit, listener.as_mut()).await.expect("rings go through again") != key(100) {}
 }
 
 pub(crate) async fn a_listener_waits_for_a_broker_that_is_away(rabbit: &OwnRabbit) {

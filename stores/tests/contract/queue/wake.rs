@@ -8,19 +8,24 @@ async fn woken(bells: &impl Bells) -> bool {
     timeout(bells.patience(), bells.queue().woken()).await.is_ok_and(|woken| woken.is_ok())
 }
 
+/// Where a wake must come, a loaded machine has its time.
+async fn wakes(bells: &impl Bells) -> bool {
+    timeout(bells.patience() * 20, bells.queue().woken()).await.is_ok_and(|woken| woken.is_ok())
+}
+
 pub(crate) async fn a_wake_reaches_who_waits(bells: &impl Bells) {
     let late = async {
         tokio::time::sleep(bells.patience() / 2).await;
         bells.queue().wake().await.unwrap();
     };
-    let (woken, ()) = tokio::join!(timeout(bells.patience() * 3, bells.queue().woken()), late);
-    woken.expect("it is woken").unwrap();
+    let (woken, ()) = tokio::join!(wakes(bells), late);
+    assert!(woken);
 }
 
 pub(crate) async fn a_wake_waits_for_who_comes(bells: &impl Bells) {
     assert!(!woken(bells).await);
     bells.queue().wake().await.unwrap();
-    assert!(woken(bells).await);
+    assert!(wakes(bells).await);
     assert!(!woken(bells).await, "one wake wakes once");
 }
 
@@ -52,7 +57,7 @@ pub(crate) async fn a_dropped_wait_loses_no_wake(bells: &impl Bells) {
         };
         let pause = bells.patience() * n / 40;
         let (early, ()) = tokio::join!(timeout(pause, bells.queue().woken()), late);
-        assert!(early.is_ok() || woken(bells).await, "dropped after {pause:?}");
+        assert!(early.is_ok() || wakes(bells).await, "dropped after {pause:?}");
     }
 }
 

@@ -2,7 +2,8 @@
 
 ``python -m emofarm_training.heldout --out DIR --count 10 --seconds 8 --size 512 --seed 9001``
 writes for each i ``portrait_i.png``, ``speech_i.wav`` (16 kHz mono, 16 bit), ``mask_i.png`` (white where
-no pose ever touches the picture) and ``truth_i.json``.
+no pose ever touches the picture) and ``truth_i.json``. With ``--recordings FOLDER`` people speak: short recordings (WAV) in it
+are joined, one folder below it a speaker, and the truth tells no mouth.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from scipy.io import wavfile
+from scipy.signal import resample_poly
 
 from .clips import brow_of
 from .portraits import Identity, Pose, background_mask, draw, face_box, mouth_box, mouth_open
@@ -70,11 +72,7 @@ def truth(identity: Identity, utterance: Utterance, fps: float = FPS) -> dict[st
         "seconds": utterance.duration,
         "voice": utterance.voice.name,
         "text": utterance.text,
-        "face_box": face_box(identity),
-        "mouth_box": mouth_box(identity),
-        "eye_boxes": eye_boxes(identity),
-        "mouth_colours": [identity.interior, TEETH, TONGUE],
-        "style": identity.style,
+        **looks(identity),
         "mouth_open": [round(v, 6) for v in area],
         "aperture": [round(float(v), 5) for v in shape[:, 0]],
         "shape": np.round(shape, 4).tolist(),
@@ -83,22 +81,58 @@ def truth(identity: Identity, utterance: Utterance, fps: float = FPS) -> dict[st
     }
 
 
+def looks(identity: Identity) -> dict[str, object]:
+    """Where things are while the head rests, and what an open mouth shows."""
+    return {
+        "face_box": face_box(identity),
+        "mouth_box": mouth_box(identity),
+        "eye_boxes": eye_boxes(identity),
+        "mouth_colours": [identity.interior, TEETH, TONGUE],
+        "style": identity.style,
+    }
+
+
+def joined(files: list[Path], rng: np.random.Generator, seconds: float) -> np.ndarray:
+    """Recordings of one speaker in random order with short pauses between, as loud as the synthesizers speak, cut at ``seconds``."""
+    wanted, parts = round(seconds * SAMPLE_RATE), [np.zeros(SAMPLE_RATE // 4)]
+    for number in rng.permutation(len(files)):
+        rate, samples = wavfile.read(files[number])
+        parts += [resample_poly(samples / 32768.0, SAMPLE_RATE, rate), np.zeros(int(rng.uniform(0.1, 0.5) * SAMPLE_RATE))]
+        if sum(len(part) for part in parts) >= wanted:
+            speech = np.concatenate(parts)[:wanted]
+            return speech * 0.5 / max(float(np.abs(speech).max()), 1e-3)
+    raise SystemExit(f"the recordings beside {files[0]} are shorter than {seconds} s together; give more")
+
+
 def write_wav(path: Path, samples: np.ndarray) -> None:
     """16-bit mono at 16 kHz."""
     wavfile.write(path, SAMPLE_RATE, np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype(np.int16))
 
 
-def write_case(out: Path, index: int, seed: int, seconds: float, size: int) -> None:
-    """One portrait, one speech, one mask, one truth."""
+def speakers(folder: Path) -> list[list[Path]]:
+    """The WAV files of each folder in ``folder``, those that are not mere syllables."""
+    found = [sorted(p for p in speaker.rglob("*.wav") if p.stat().st_size > 16_000) for speaker in sorted(folder.iterdir())]
+    if not any(found):
+        raise SystemExit(f"{folder} has no folder with recordings (WAV); give one folder a speaker")
+    return [files for files in found if files]
+
+
+def write_case(out: Path, index: int, seed: int, seconds: float, size: int, people: list[list[Path]]) -> None:
+    """One portrait, one speech, one mask, one truth; with ``people`` one of them speaks."""
     identity = held_out_identity(seed, index)
     rng = np.random.default_rng([seed, 1, index, 3])
-    utterance = fitting_utterance(rng, sample_voice(rng, SPLIT), seconds)
+    if people:
+        samples = joined(people[index % len(people)], rng, seconds)
+        known = {"fps": FPS, "seconds": seconds, **looks(identity)}
+    else:
+        utterance = fitting_utterance(rng, sample_voice(rng, SPLIT), seconds)
+        samples, known = utterance.samples, truth(identity, utterance)
     Image.fromarray(draw(identity, Pose(), size)).save(out / f"portrait_{index}.png")
     Image.fromarray((background_mask(identity, size) * 255).astype(np.uint8)).save(out / f"mask_{index}.png")
-    write_wav(out / f"speech_{index}.wav", utterance.samples)
+    write_wav(out / f"speech_{index}.wav", samples)
     files = {"portrait": f"portrait_{index}.png", "speech": f"speech_{index}.wav", "mask": f"mask_{index}.png"}
     who = {"seed": seed, "index": index}
-    (out / f"truth_{index}.json").write_text(json.dumps({**files, **who, **truth(identity, utterance)}))
+    (out / f"truth_{index}.json").write_text(json.dumps({**files, **who, **known}))
 
 
 def main() -> None:
@@ -109,10 +143,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--seed", type=int, default=9001)
+    parser.add_argument("--recordings", type=Path, help="people speak: a folder with a folder of WAV files for each speaker")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
+    people = speakers(args.recordings) if args.recordings else []
     for index in range(args.count):
-        write_case(args.out, index, args.seed, args.seconds, args.size)
+        write_case(args.out, index, args.seed, args.seconds, args.size, people)
         print(f"{index + 1}/{args.count}", flush=True)
 
 

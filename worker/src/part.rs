@@ -95,9 +95,9 @@ impl Encoder {
                     return Err(Error::world(format!("frames {batch} were decoded to {} pictures", pictures.len())));
                 }
                 // What is judged is what the network drew.
-                let shown = renderer.show(pictures.clone(), batch.start, self.spec.fps)?;
-                for (picture, shown) in pictures.into_iter().zip(shown) {
-                    writer.write(&shown)?;
+                let shown = renderer.show(&pictures, batch.start, self.spec.fps)?;
+                for (row, picture) in pictures.into_iter().enumerate() {
+                    writer.write(shown.as_ref().map_or(&picture, |shown| &shown[row]))?;
                     inspector.push(picture);
                 }
             }

@@ -256,12 +256,12 @@ impl Renderer for EmoRenderer {
         latents::decode(&self.network.vae, latents, first, self.latent_shape(), size, self.detail.as_ref())
     }
 
-    fn show(&self, pictures: Vec<Picture>, first: u64, fps: Fps) -> Result<Vec<Picture>> {
+    fn show(&self, pictures: &[Picture], first: u64, fps: Fps) -> Result<Option<Vec<Picture>>> {
         let (Some([x, y, w, h]), Some((path, speed))) = (self.prepared.face_box, self.head_path()) else {
-            return Ok(pictures);
+            return Ok(None);
         };
         let head = Turned::new(FaceBox { x, y, w, h }, self.manifest.picture.size);
         let pose = |row: usize| path.pose(self.seed, speed, first + row as u64, fps);
-        pictures.par_iter().enumerate().map(|(row, picture)| head.turn(picture, &pose(row))).collect()
+        pictures.par_iter().enumerate().map(|(row, picture)| head.turn(picture, &pose(row))).collect::<Result<_>>().map(Some)
     }
 }

@@ -298,11 +298,11 @@ pub trait Renderer: Send {
     fn decode(&mut self, latents: &Tensor, first: u64) -> Result<Vec<Picture>>;
 
     /// What a film shows of decoded pictures of the frames from `first` on, where that is more than the network draws: a head that is turned along
-    /// the film's path. A function of the picture, the frame and the rate alone.
+    /// the film's path; nothing where they are shown as they are. A function of the picture, the frame and the rate alone.
     ///
     /// # Errors
     /// When the pictures are not of this model.
-    fn show(&self, pictures: Vec<Picture>, _first: u64, _fps: Fps) -> Result<Vec<Picture>> {
-        Ok(pictures)
+    fn show(&self, _pictures: &[Picture], _first: u64, _fps: Fps) -> Result<Option<Vec<Picture>>> {
+        Ok(None)
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    Colour, FROZEN, JoinAt, PartQuality, Reference, dark_share, difference, flicker, is_black, sharpness, short,
+    Colour, FROZEN, JoinAt, PartQuality, Reference, dark_share, difference, flicker, is_black, short,
 };
 use crate::{FaceBox, Frames, Picture};
 
@@ -62,9 +62,8 @@ impl Inspector {
         quality.moved.push(moved.map(|moved| (moved * 1e5).round() / 1e5));
         quality.speech.push(short(self.speech.get(self.next as usize).copied().unwrap_or(0.0)));
         if let Some(reference) = &self.reference {
-            let regions = reference.regions;
-            self.run.sharpness += sharpness(&picture, regions.face) / reference.sharpness.max(f32::MIN_POSITIVE);
-            self.run.colour += Colour::of(&picture, regions.face).distance(&reference.colour);
+            self.run.sharpness += reference.sharp(&picture);
+            self.run.colour += Colour::of(&picture, reference.regions.face).distance(&reference.colour);
             quality.mouth.push(reference.mouth(&picture));
         } else {
             quality.mouth.push(short(dark_share(&picture, whole(&picture), SKIN)));

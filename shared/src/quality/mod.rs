@@ -20,7 +20,7 @@ mod summary;
 pub use gate::Fault;
 pub use inspect::Inspector;
 pub use joins::{JoinAt, joins};
-pub use look::{Colour, dark_share, eye_contrast, is_black, sharpness};
+pub use look::{Colour, dark_share, eye_contrast, is_black, sharpness, sharpness_but};
 pub use motion::{FROZEN, STILL, difference, flicker, seam_score};
 pub use record::{ClipQuality, Measured, PartQuality, Quality, Refused};
 pub use reference::{Likeness, Reference};

@@ -1,6 +1,6 @@
 //! The portrait as the network draws it, and how like it a clip's end is.
 
-use super::{Colour, Regions, dark_share, eye_contrast, is_black, look::mean_luma, sharpness, short};
+use super::{Colour, Regions, dark_share, eye_contrast, is_black, look::mean_luma, sharpness_but, short};
 use crate::{Picture, Tensor};
 
 /// Contrast under which the eyes of a portrait cannot be told from closed ones.
@@ -12,7 +12,7 @@ const SEEING: f32 = 0.03;
 pub struct Reference {
     /// Where to look.
     pub regions: Regions,
-    /// Sharpness of the face.
+    /// Sharpness of the face around the mouth.
     pub sharpness: f32,
     /// Colour of the face.
     pub colour: Colour,
@@ -29,7 +29,7 @@ impl Reference {
     pub fn of(regions: Regions, drawn: &Picture, latent: &Tensor) -> Self {
         Self {
             regions,
-            sharpness: sharpness(drawn, regions.face),
+            sharpness: sharpness_but(drawn, regions.face, regions.mouth),
             colour: Colour::of(drawn, regions.face),
             eyes: eye_contrast(drawn, &regions.eyes),
             skin: mean_luma(drawn, regions.face),
@@ -42,10 +42,15 @@ impl Reference {
         short(dark_share(picture, self.regions.mouth, self.skin))
     }
 
+    /// Sharpness of a picture's face over the portrait's. A mouth is left out: wide open it is one even dark, and no blur.
+    pub fn sharp(&self, picture: &Picture) -> f32 {
+        sharpness_but(picture, self.regions.face, self.regions.mouth) / self.sharpness.max(f32::MIN_POSITIVE)
+    }
+
     /// How like the portrait a clip is: by its `latents` and by the `pictures` of its last frames.
     pub fn likeness(&self, latents: &Tensor, pictures: &[Picture]) -> Likeness {
         let each = |measure: &dyn Fn(&Picture) -> f32| pictures.iter().map(measure).collect::<Vec<f32>>();
-        let sharp = each(&|picture| sharpness(picture, self.regions.face) / self.sharpness.max(f32::MIN_POSITIVE));
+        let sharp = each(&|picture| self.sharp(picture));
         let colour = each(&|picture| Colour::of(picture, self.regions.face).distance(&self.colour));
         let eyes = each(&|picture| eye_contrast(picture, &self.regions.eyes) / self.eyes.max(f32::MIN_POSITIVE));
         let row = latents.data().len() / latents.rows().max(1);

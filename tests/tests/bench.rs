@@ -30,12 +30,17 @@ fn the_demo_model_does_as_it_should_on_speech_and_faces_it_never_saw() {
     let set = set.to_str().unwrap();
     let told = bench(&house, &["--set", set, "--seeds", "0", "--speeds", "", "-o", "films"]);
     assert_eq!(told["films"].as_array().unwrap().len(), 2);
-    assert!(found(&told, "mouth against truth") > 0.75, "{told}");
+    assert!(found(&told, "mouth against truth") > 0.85, "{told}");
     assert!(found(&told, "mouth lag, frames") <= 2.0, "{told}");
-    assert!(found(&told, "identity, colour error of 255") < 4.0, "{told}");
+    assert!(found(&told, "identity, colour error of 255") < 3.5, "{told}");
     assert!(found(&told, "background change of 255") < 1.0, "{told}");
-    assert!(found(&told, "mouth shut in silence") > 0.95, "{told}");
+    assert!(found(&told, "mouth shut in silence") > 0.97, "{told}");
     assert!(house.path("films/case-0.png").is_file(), "a chart of each film");
+    // Films that are there are not rendered again, so they may not be of something else.
+    let again = ["bench", "quality", "--set", set, "--seed", "2", "-o", "films"];
+    let output = house.command(&again).output().unwrap();
+    let refusal = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code() == Some(2) && refusal.contains("another model or seed"), "{refusal}");
     // The same film against what somebody else says: a mouth that does not follow is found out.
     let (film, other) = (house.path("films/case-0.mp4"), set.to_owned() + "/truth_2.json");
     let wrong = bench(&house, &["--film", film.to_str().unwrap(), "--truth", &other]);

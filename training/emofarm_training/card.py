@@ -51,7 +51,7 @@ def model_card(
 ) -> str:
     """Markdown text of the card; ``taken`` has steps and seconds of each stage, ``figures`` what was measured."""
     pack = table["pack"]
-    rows = ["| stage | steps | minutes (2 CPU cores shared with builds) |", "|---|---|---|"]
+    rows = ["| stage | steps | minutes (2 CPU cores) |", "|---|---|---|"]
     rows += [f"| {name} | {int(e['steps'])} | {e['seconds'] / 60:.0f} |" for name, e in taken.items()]
     measured = ["| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in figures.items())]
     return TEXT.format(
@@ -70,5 +70,5 @@ def model_card(
         guidance=config.sampler.guidance,
         prediction="predicts " + {"sample": "the clean latent", "v_prediction": "v"}[config.sampler.prediction],
         stages="\n".join(rows),
-        figures="\n".join(measured) if figures else "Not yet.",
+        figures="\n".join(measured) if figures else "docs/quality.md of emofarm has what `emofarm bench quality` found.",
     )

@@ -262,6 +262,11 @@ impl Renderer for EmoRenderer {
         };
         let head = Turned::new(FaceBox { x, y, w, h }, self.manifest.picture.size);
         let pose = |row: usize| path.pose(self.seed, speed, first + row as u64, fps);
-        pictures.par_iter().enumerate().map(|(row, picture)| head.turn(picture, &pose(row))).collect::<Result<_>>().map(Some)
+        pictures
+            .par_iter()
+            .enumerate()
+            .map(|(row, picture)| head.turn(picture, &pose(row)))
+            .collect::<Result<_>>()
+            .map(Some)
     }
 }

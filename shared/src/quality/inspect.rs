@@ -2,9 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{
-    Colour, FROZEN, JoinAt, PartQuality, Reference, dark_share, difference, flicker, is_black, short,
-};
+use super::{Colour, FROZEN, JoinAt, PartQuality, Reference, dark_share, difference, flicker, is_black, short};
 use crate::{FaceBox, Frames, Picture};
 
 /// Luma of a face where no portrait says what it is; half of it is dark.

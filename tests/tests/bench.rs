@@ -40,7 +40,9 @@ fn the_demo_model_does_as_it_should_on_speech_and_faces_it_never_saw() {
     let again = ["bench", "quality", "--set", set, "--seed", "2", "-o", "films"];
     let output = house.command(&again).output().unwrap();
     let refusal = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && refusal.contains("another model or seed"), "{refusal}");
+    assert!(output.status.code() == Some(2) && refusal.contains("another model, set or seed"), "{refusal}");
+    std::fs::remove_file(house.path("films/made-by.txt")).unwrap();
+    assert_eq!(house.command(&again).output().unwrap().status.code(), Some(2), "nobody knows what made these films");
     // The same film against what somebody else says: a mouth that does not follow is found out.
     let (film, other) = (house.path("films/case-0.mp4"), set.to_owned() + "/truth_2.json");
     let wrong = bench(&house, &["--film", film.to_str().unwrap(), "--truth", &other]);

@@ -31,13 +31,14 @@ def begin(pack: Path, runs: Path) -> None:
     """Writes ``vae.pt``, ``audio.pt`` and ``constants.json``. Refuses a folder that has stages of its own."""
     weights, steps = load_file(pack / "model.safetensors"), steps_of(pack)
     runs.mkdir(parents=True, exist_ok=True)
-    there = [f"{stage}.pt" for stage in PARTS if (runs / f"{stage}.pt").exists()]
+    there = sorted(file.name for file in runs.iterdir())
     if there:
         raise SystemExit(f"{runs} has {', '.join(there)} already; choose an empty folder for --runs")
+    missing = [stage for stage, (prefix, _) in PARTS.items() if not any(n.startswith(prefix) for n in weights)]
+    if missing:
+        raise SystemExit(f"{pack} has no {' and no '.join(missing)}; give a pack that has learnt it")
     for stage, (prefix, name) in PARTS.items():
         ema: dict[str, Tensor] = {name + n.removeprefix(prefix): v.float() for n, v in weights.items() if n.startswith(prefix)}
-        if not ema:
-            raise SystemExit(f"{pack} has no {stage}; give a pack that has learnt it")
         state = {"step": steps.get(stage, 0), "seconds": 0.0, "weights": {}, "ema": ema, "optimizer": {}, "done": True}
         torch.save(state, runs / f"{stage}.pt")
     take_constants(str(pack), runs)

@@ -41,9 +41,14 @@ come from a small encoder on log-mel frames, trained on the drawing's own mouth 
 
 ## Limits
 Drawn faces in the styles of the recipe only; one face, frontal, head 50 to 65 % of the picture's height. Speech in a
-voice or recording unlike the synthesizers' moves the lips less surely. Fine lines of a moving mouth are softened by the autoencoder. Head and lids
+voice or recording unlike the synthesizers' moves the lips less surely. A blink is a smear of lids over the eyes, a mouth that opens wide dirties the outline of the jaw, and on light faces mouths may stay faint. Head and lids
 follow chance, not the words; a head that turns bends the background close to it a little. Do not use it to imitate a person.
 """
+
+
+def minutes(seconds: float) -> str:
+    """Minutes of a stage; what was taken from an earlier pack took none."""
+    return f"{seconds / 60:.0f}" if seconds else "as in the pack before"
 
 
 def model_card(
@@ -52,7 +57,7 @@ def model_card(
     """Markdown text of the card; ``taken`` has steps and seconds of each stage, ``figures`` what was measured."""
     pack = table["pack"]
     rows = ["| stage | steps | minutes (2 CPU cores) |", "|---|---|---|"]
-    rows += [f"| {name} | {int(e['steps'])} | {e['seconds'] / 60:.0f} |" for name, e in taken.items()]
+    rows += [f"| {name} | {int(e['steps'])} | {minutes(e['seconds'])} |" for name, e in taken.items()]
     measured = ["| | |", "|---|---|", *(f"| {k} | {v} |" for k, v in figures.items())]
     return TEXT.format(
         name=pack["name"],

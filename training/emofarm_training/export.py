@@ -18,7 +18,7 @@ import torch
 from safetensors.torch import save_file
 
 from .card import model_card
-from .constants import with_constants
+from .constants import take_constants, with_constants
 from .latents import load_audio_encoder
 from .loop import begin_from, load_ema
 from .network.config import ModelConfig, toml_value
@@ -57,6 +57,8 @@ def pack_tables(table: dict[str, Any], taken: dict[str, dict[str, float]]) -> st
 def export(config_file: Path, runs: Path, out: Path, figures: dict[str, Any], init: str = "") -> None:
     """Writes the pack; the manifest comes last, so that a pack with a manifest is whole."""
     table = tomllib.loads(config_file.read_text())
+    if init:
+        take_constants(init, runs)
     config = with_constants(ModelConfig.from_table(table), runs)
     net, taken = load_trained(config, runs, init)
     out.mkdir(parents=True, exist_ok=True)

@@ -97,6 +97,8 @@ def joined(files: list[Path], rng: np.random.Generator, seconds: float) -> np.nd
     wanted, parts = round(seconds * SAMPLE_RATE), [np.zeros(SAMPLE_RATE // 4)]
     for number in rng.permutation(len(files)):
         rate, samples = wavfile.read(files[number])
+        if samples.dtype != np.int16 or samples.ndim > 1:
+            raise SystemExit(f"{files[number]} is no WAV of 16 bits and one channel; convert it first")
         parts += [resample_poly(samples / 32768.0, SAMPLE_RATE, rate), np.zeros(int(rng.uniform(0.1, 0.5) * SAMPLE_RATE))]
         if sum(len(part) for part in parts) >= wanted:
             speech = np.concatenate(parts)[:wanted]

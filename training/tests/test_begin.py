@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -21,11 +22,18 @@ def test_a_pack_that_was_begun_with_and_not_trained_is_exported_as_it_was(tmp_pa
     runs, out = tmp_path / "runs", tmp_path / "pack"
     begin(PACK, runs)
     assert stage_done(runs, "vae") and stage_done(runs, "audio") and not stage_done(runs, "image")
-    assert len(recall(runs, "vae")["shift"]) == 32
+    known = tomllib.loads((PACK / "model.toml").read_text())
+    assert recall(runs, "vae") == {key: known["vae"][key] for key in ("shift", "scale")}
+    assert recall(runs, "audio") == {key: known["audio"][key] for key in ("mean", "std")}
     export(CONFIG, runs, out, {}, str(PACK))
     old, new = load_file(PACK / "model.safetensors"), load_file(out / "model.safetensors")
     assert old.keys() == new.keys()
     assert [name for name, value in old.items() if not torch.equal(value, new[name])] == []
+    # What was begun with is whole: the rest alone is missing without the pack.
+    export(CONFIG, runs, tmp_path / "alone", {})
+    alone = load_file(tmp_path / "alone/model.safetensors")
+    lost = {name.split(".")[0] for name, value in old.items() if not torch.equal(value, alone[name])}
+    assert "vae" not in lost and "audio_encoder" not in lost and "denoising_unet" in lost
 
 
 def test_finished_stages_are_not_written_over(tmp_path: Path) -> None:

@@ -96,6 +96,9 @@ impl Encoder {
                 }
                 // What is judged is what the network drew.
                 let shown = renderer.show(&pictures, batch.start, self.spec.fps)?;
+                if let Some(shown) = shown.as_ref().filter(|shown| shown.len() != pictures.len()) {
+                    return Err(Error::world(format!("frames {batch} are shown as {} pictures", shown.len())));
+                }
                 for (row, picture) in pictures.into_iter().enumerate() {
                     writer.write(shown.as_ref().map_or(&picture, |shown| &shown[row]))?;
                     inspector.push(picture);

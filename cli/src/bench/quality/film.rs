@@ -42,20 +42,32 @@ pub(super) struct Film {
     pub(super) score: Score,
 }
 
+/// Name of the note that says what made the films of a folder.
+const MADE_BY: &str = "made-by.txt";
+
 /// Makes sure that films in `folder` were rendered by what `maker` says, since those that are there are not rendered again.
 ///
 /// # Errors
 /// [`Cause::Order`](shared::error::Cause::Order) when another model or seed made them, or when the folder cannot be read.
 pub(super) fn belongs(folder: &Path, maker: &str) -> Result<()> {
-    let note = folder.join("made-by.txt");
+    let note = folder.join(MADE_BY);
     let failed = |e| Error::order(format!("{} cannot be read or written", note.display())).from_source(e);
     match std::fs::read_to_string(&note) {
         Ok(found) if found == maker => Ok(()),
-        Ok(_) => Err(Error::order(format!("the films in {} are of another model or seed", folder.display()))
-            .mend("give another folder to -o, or remove these films")),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => std::fs::write(&note, maker).map_err(failed),
-        Err(e) => Err(failed(e)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !has_films(folder) => {
+            std::fs::write(&note, maker).map_err(failed)
+        }
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(e)),
+        Ok(_) | Err(_) => {
+            Err(Error::order(format!("the films in {} are of another model, set or seed", folder.display()))
+                .mend(format!("give another folder to -o, or remove these films and {MADE_BY}")))
+        }
     }
+}
+
+fn has_films(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.path().extension().is_some_and(|end| end == "mp4"))
 }
 
 /// Renders `case` into `file`, unless it is there already.

@@ -81,7 +81,8 @@ fn rendered(args: &BenchQualityArgs, settings: &Settings) -> Result<Rendered> {
         .map_err(|e| Error::order(format!("the folder {} cannot be made", folder.display())).from_source(e))?;
     let name = args.model.as_ref().unwrap_or(&settings.model);
     let model = diffusion::open_on(name, &settings.search_path(), settings.device()?)?;
-    film::belongs(&folder, &format!("{} seed {}\n", model.digest(), args.seed))?;
+    let whole = std::fs::canonicalize(set).unwrap_or_else(|_| set.clone());
+    film::belongs(&folder, &format!("{} seed {} of {}\n", model.digest(), args.seed, whole.display()))?;
     let make = |case: &Case, way: Way, name: String| {
         let file: PathBuf = folder.join(name);
         output::note(format_args!("{}", file.display()));

@@ -111,6 +111,7 @@ pub(crate) async fn who_is_at_work_keeps_no_other_ring(bells: &impl Bells) {
         assert!(all.insert(comes(bells, free.as_mut()).await.expect("nobody else is free")));
     }
     assert_eq!(all.len(), 9, "the eight others are heard while the first is worked on");
+    assert_eq!(heard(bells, free.as_mut()).await, None, "each is heard once");
 }
 
 pub(crate) async fn what_was_not_settled_rings_again(bells: &impl Bells) {

@@ -78,7 +78,9 @@ pub(crate) fn decode(
 /// Decoded pictures as the decoder draws them, colours in -1..=1, three a pixel.
 pub(crate) fn colours(vae: &Vae, latents: &shared::Tensor) -> candle_core::Result<Vec<f32>> {
     let mut pictures = read(&vae.decode(&channels_last(latents)?)?)?;
-    pictures.iter_mut().for_each(|x| *x = x.clamp(-1.0, 1.0));
+    for x in &mut pictures {
+        *x = x.clamp(-1.0, 1.0);
+    }
     Ok(pictures)
 }
 

@@ -178,7 +178,7 @@ impl EmoRenderer {
             return Ok(());
         };
         let portrait = read(picture).map_err(failed)?;
-        let latent = self.portrait()?.map(|latent| latent.rounded_to_f16());
+        let latent = self.portrait()?.map(shared::Tensor::rounded_to_f16);
         let drawn = latent.map(|latent| latents::colours(&self.network.vae, &latent)).transpose().map_err(failed)?;
         self.detail = drawn.map(|drawn| Detail::new(&portrait, &drawn, limits));
         Ok(())

@@ -28,14 +28,14 @@ pub struct Limits {
 
 impl Limits {
     /// What is wrong with them.
-    pub(crate) fn fault(&self) -> Option<String> {
-        let Self { near, far } = *self;
+    pub(crate) fn fault(self) -> Option<String> {
+        let Self { near, far } = self;
         let sound = near >= 0.0 && near < far && far <= 255.0;
         (!sound).then(|| format!("detail: near {near} and far {far} are not rising numbers of 0 to 255"))
     }
 
     /// The share of the detail that is carried over at a difference of colours in -1..=1.
-    fn share(&self, difference: f32) -> f32 {
+    fn share(self, difference: f32) -> f32 {
         let x = ((127.5 * difference - self.near) / (self.far - self.near)).clamp(0.0, 1.0);
         1.0 - x * x * (3.0 - 2.0 * x)
     }

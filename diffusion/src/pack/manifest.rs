@@ -360,7 +360,7 @@ impl Manifest {
             self.sampler.bridge.and_then(|bridge| bridge.check().err()).map(|e| format!("sampler.bridge: {e}"));
         let effort = || effort_fault(self.sampler.effort(), &self.quality, self.sampler.train_steps);
         let broken = self.pack.fault().or(broken).or(bridge).or_else(effort);
-        let detail = || self.detail.and_then(|limits| limits.fault());
+        let detail = || self.detail.and_then(Limits::fault);
         broken.or_else(detail).or_else(|| self.path_fault()).or_else(|| self.map_fault())
     }
 

@@ -38,9 +38,19 @@ fn the_demo_model_does_as_it_should_on_speech_and_faces_it_never_saw() {
     assert!(house.path("films/case-0.png").is_file(), "a chart of each film");
     // Films that are there are not rendered again, so they may not be of something else.
     let again = ["bench", "quality", "--set", set, "--seed", "2", "-o", "films"];
-    let output = house.command(&again).output().unwrap();
-    let refusal = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && refusal.contains("another model, set or seed"), "{refusal}");
+    tests::copy(std::path::Path::new(set), &house.path("copy"));
+    let others: [(&[&str], &str); 4] = [
+        (&again, "25"),
+        (&["bench", "quality", "--set", set, "--model", "test-pattern", "-o", "films"], "25"),
+        (&["bench", "quality", "--set", "copy", "-o", "films"], "25"),
+        (&["bench", "quality", "--set", set, "-o", "films"], "24"),
+    ];
+    for (other, fps) in others {
+        let output = house.command(other).env("EMOFARM_FPS", fps).output().unwrap();
+        let refusal = String::from_utf8_lossy(&output.stderr).into_owned();
+        let named = refusal.contains("another model, set, seed or frame rate");
+        assert!(output.status.code() == Some(2) && named, "{other:?}: {refusal}");
+    }
     std::fs::remove_file(house.path("films/made-by.txt")).unwrap();
     assert_eq!(house.command(&again).output().unwrap().status.code(), Some(2), "nobody knows what made these films");
     // The same film against what somebody else says: a mouth that does not follow is found out.

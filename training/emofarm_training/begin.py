@@ -24,7 +24,8 @@ PARTS = {"vae": ("vae.", ""), "audio": ("audio_encoder.", "encoder.")}
 def steps_of(pack: Path) -> dict[str, int]:
     """Steps of each stage, as the manifest tells them."""
     made_by = tomllib.loads((pack / "model.toml").read_text())["pack"].get("created_by", "")
-    return {stage: int(steps) for stage, steps in re.findall(r"(\w+) (\d+)", made_by)}
+    inner = re.search(r"\(steps: ([^)]*)\)", made_by)
+    return {stage: int(steps) for stage, steps in re.findall(r"(\w+) (\d+)", inner[1] if inner else "")}
 
 
 def begin(pack: Path, runs: Path) -> None:

@@ -21,6 +21,7 @@ pose         [n, F, 10] float32          ``Pose.names()``
 blink        [n, F] float32              0 open, 1 shut
 face_box     [n, 4] float32              x, y, w, h at rest in units of the edge
 mouth_box    [n, 4] float32              likewise, around every mouth shape at rest
+eye_boxes    [n, 2, 4] float32           likewise, around both eyes
 ===========  ==========================  ==============================================================
 
 Speech alone has ``audio [n, 960000]``, ``viseme [n, 6000, 5]``, ``phoneme [n, 6000]``, ``silence
@@ -43,6 +44,7 @@ import numpy as np
 
 from .clips import talking_clip
 from .portraits import Identity, Portraitist, Pose, face_box, mouth_box
+from .portraits.boxes import eye_boxes
 from .speech import CLASSES, SAMPLE_RATE, hush, utter
 from .speech.visemes import CHANNELS, classes_at
 from .speech.visemes import RATE as CURVE_RATE
@@ -112,6 +114,7 @@ def make_clip(recipe: Recipe, row: int) -> Row:
         "blink": pose[:, Pose.names().index("blink")],
         "face_box": np.array(face_box(identity), np.float32),
         "mouth_box": np.array(mouth_box(identity), np.float32),
+        "eye_boxes": np.array(eye_boxes(identity), np.float32),
     }
 
 

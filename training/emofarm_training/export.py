@@ -47,10 +47,14 @@ def load_trained(config: ModelConfig, runs: Path, init: str = "") -> tuple[Emo, 
     return net.eval(), taken
 
 
-def pack_tables(table: dict[str, Any], taken: dict[str, dict[str, float]]) -> str:
-    """The ``[pack]`` table: name, version, licence, description, what made it."""
+def pack_tables(table: dict[str, Any], taken: dict[str, dict[str, float]], init: str = "") -> str:
+    """The ``[pack]`` table: name, version, licence, description, what made it, and from the weights of which pack."""
     stages = ", ".join(f"{name} {int(entry['steps'])}" for name, entry in taken.items())
-    entry = {**table["pack"], "created_by": f"emofarm_training (steps: {stages})"}
+    made_by = f"emofarm_training (steps: {stages})"
+    if init:
+        began = tomllib.loads((Path(init) / "model.toml").read_text())["pack"]
+        made_by += f", begun with {began['name']} {began['version']}"
+    entry = {**table["pack"], "created_by": made_by}
     return "\n".join(["[pack]", *(f"{k} = {toml_value(v)}" for k, v in entry.items())]) + "\n"
 
 
@@ -74,7 +78,7 @@ def export(config_file: Path, runs: Path, out: Path, figures: dict[str, Any], in
     (out / "MODEL_CARD.md").write_text(model_card(table, config, taken, figures, size))
     files = ["model.safetensors", "MODEL_CARD.md"]
     sums = [f"{toml_value(name)} = {toml_value(hashlib.sha256((out / name).read_bytes()).hexdigest())}" for name in files]
-    manifest = pack_tables(table, taken) + "\n[checksums]\n" + "\n".join(sums) + "\n\n" + config.to_toml()
+    manifest = pack_tables(table, taken, init) + "\n[checksums]\n" + "\n".join(sums) + "\n\n" + config.to_toml()
     (out / "model.toml").write_text(manifest)
     print(f"{out}: {size / 1e6:.1f} MB, stages {', '.join(taken) or 'none'}")
 

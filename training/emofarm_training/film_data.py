@@ -19,7 +19,7 @@ class FilmData:
     """N clips of T frames.
 
     * ``latents`` (N, T, c, s, s) and ``portraits`` (N, c, s, s), half precision, normalised.
-    * ``face`` and ``mouth`` (N, 4): boxes x, y, w, h in [0, 1] at rest.
+    * ``face`` and ``mouth`` (N, 4), ``eyes`` (N, 2, 4): boxes x, y, w, h in [0, 1] at rest.
     * ``features`` (N, T + 2m, features): at the frame times -m..T-1+m; None without speech.
     * ``velocity`` (N, T) degrees a frame; None without labels.
     * ``path`` (N, T, 4): what the noise carries (:mod:`path`); None without.
@@ -29,6 +29,7 @@ class FilmData:
     portraits: np.ndarray
     face: np.ndarray
     mouth: np.ndarray
+    eyes: np.ndarray
     features: np.ndarray | None = None
     velocity: np.ndarray | None = None
     path: np.ndarray | None = None
@@ -133,7 +134,9 @@ class FilmBatches:
 
 
 def latent_weights(data: FilmData, size: int) -> Tensor:
-    """Loss weights (N, 1, 1, size, size), mean 1: 1 outside, 2.5 in the face box, 8.5 around the mouth."""
-    weight = 1 + 1.5 * box_mask(data.face, size, (1.3, 1.3)) + 6 * box_mask(data.mouth, size, (1.5, 1.6))
+    """Loss weights (N, 1, 1, size, size), mean 1: 1 outside, 2.5 in the face box, 6.5 around the eyes, 14.5 around the mouth."""
+    weight = 1 + 1.5 * box_mask(data.face, size, (1.3, 1.3)) + 12 * box_mask(data.mouth, size, (1.5, 1.6))
+    both = (box_mask(data.eyes[:, side], size, (1.2, 1.2)) for side in range(data.eyes.shape[1]))
+    weight = weight + 4 * torch.stack(list(both)).amax(dim=0)
     weight = weight / weight.mean(dim=(2, 3), keepdim=True)
     return weight[:, None]

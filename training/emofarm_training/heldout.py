@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -119,7 +120,7 @@ def speakers(folder: Path) -> list[list[Path]]:
     return [files for files in found if files]
 
 
-def write_case(out: Path, index: int, seed: int, seconds: float, size: int, people: list[list[Path]]) -> None:
+def write_case(out: Path, index: int, seed: int, seconds: float, size: int, people: Sequence[list[Path]] = ()) -> None:
     """One portrait, one speech, one mask, one truth; with ``people`` one of them speaks."""
     identity = held_out_identity(seed, index)
     rng = np.random.default_rng([seed, 1, index, 3])

@@ -85,6 +85,7 @@ def film_data(config: ModelConfig, data_dir: Path, runs: Path, device: torch.dev
         portraits=np.concatenate([part["portraits"] for part in known]),
         face=data.all("face_box"),
         mouth=data.all("mouth_box"),
+        eyes=data.all("eye_boxes"),
         features=clip_features(config, data.all("audio"), latents.shape[1], runs, device),
         velocity=data.all("velocity"),
         path=None if config.sampler.path is None else head_path(data.all("pose"), data.meta["pose"], config.sampler.path),

@@ -27,6 +27,7 @@ from .network.emo import Emo
 from .patch_code import PatchCode
 from .path import HeadPath, PathConfig
 from .portraits import Identity, Portraitist, Pose, face_box, mouth_box
+from .portraits.boxes import eye_boxes
 from .sampler import sample_clip
 from .schedule import add_path, mixed_noise
 from .sheets import grid
@@ -88,6 +89,7 @@ class World:
             portraits=self.encode(rest),
             face=np.array([face_box(p) for p in people], np.float32),
             mouth=np.array([mouth_box(p) for p in people], np.float32),
+            eyes=np.array([eye_boxes(p) for p in people], np.float32),
             features=np.stack([np.pad(shape, ((0, 0), (0, 3))) for shape in shapes]).astype(np.float32),
             path=np.stack([t.on_noise(m, s) for t, m, s in zip(paths, moments, speeds, strict=True)]).astype(np.float32) if path else None,
         )

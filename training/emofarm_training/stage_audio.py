@@ -5,6 +5,7 @@ The heads that read the labels from the features are dropped afterwards; the enc
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from . import ranks
 from .constants import recall, remember
 from .dataset import load
 from .loop import Loop, StageSettings, begin_from
-from .network.config import ModelConfig
+from .network.config import AudioConfig, ModelConfig
 from .network.emo import Emo
 from .network.log_mel import LogMel
 from .precision import autocast
@@ -32,6 +33,34 @@ HELD_OUT_ROWS = 4
 
 HIDDEN_BANDS, HIDDEN_FRAMES = 10, 16
 """Most mel bands and log-mel frames that are hidden at once in training (SpecAugment, arXiv 1904.08779)."""
+
+
+WARP, TILT, LEVEL = 0.16, 0.5, 0.3
+"""Most that a crop's frequencies are stretched or squeezed (logarithm of the factor), and the spread of a smooth random tone and of
+the loudness that are added to its log-mel bands, in standard deviations of the pack's normalisation."""
+TONE_KNOTS = 6
+
+
+def warped_bands(config: AudioConfig, factors: np.ndarray) -> np.ndarray:
+    """For each factor (B,) and mel band the (broken) number of the band at factor times its frequency, within the bands there are: (B, mels)."""
+    low, high = (2595.0 * np.log10(1.0 + f / 700.0) for f in (config.fmin, config.fmax))
+    step = (high - low) / (config.mels + 1)
+    hertz = 700.0 * (10.0 ** ((low + step * np.arange(1, config.mels + 1)) / 2595.0) - 1.0)
+    numbers = (2595.0 * np.log10(1.0 + hertz * factors[:, None] / 700.0) - low) / step - 1.0
+    return np.clip(numbers, 0.0, config.mels - 1.0)
+
+
+def other_throat(mel: Tensor, config: AudioConfig, rng: np.random.Generator) -> Tensor:
+    """Log-mel crops (B, mels, K) as of longer or shorter vocal tracts and other microphones: the frequencies of each crop are stretched by
+    one factor (vocal tract length perturbation, Jaitly and Hinton 2013), then a smooth tone and a level are added."""
+    place = warped_bands(config, np.exp(rng.uniform(-WARP, WARP, len(mel))))
+    below = np.minimum(place.astype(np.int64), config.mels - 2)
+    part = torch.from_numpy((place - below).astype(np.float32))[..., None].to(mel.device)
+    row, below = torch.arange(len(mel), device=mel.device)[:, None], torch.from_numpy(below).to(mel.device)
+    warped = mel[row, below] * (1 - part) + mel[row, below + 1] * part
+    at, knots = np.linspace(0, config.mels - 1, TONE_KNOTS), rng.normal(0.0, TILT, (len(mel), TONE_KNOTS))
+    tone = np.stack([np.interp(np.arange(config.mels), at, values) for values in knots]) + rng.normal(0.0, LEVEL, (len(mel), 1))
+    return warped + torch.from_numpy(tone.astype(np.float32))[..., None].to(mel.device)
 
 
 def hide(mel: Tensor, rng: np.random.Generator) -> Tensor:
@@ -76,12 +105,12 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
     begin_from(net.encoder, settings.init, "audio_encoder.")
     loop = Loop("audio", net, settings, runs, device)
 
-    def losses(rows: np.ndarray, starts: np.ndarray, length: int, hidden: bool = False) -> tuple[dict[str, Tensor], Tensor]:
+    def losses(rows: np.ndarray, starts: np.ndarray, length: int, disturbed: bool = False) -> tuple[dict[str, Tensor], Tensor]:
         def cut(values: Tensor, axis: int) -> Tensor:
             pieces = [values[r].narrow(axis, s, length) for r, s in zip(rows, starts, strict=True)]
             return torch.stack(pieces)
 
-        heard = hide(cut(frames, 1), rng) if hidden else cut(frames, 1)
+        heard = hide(other_throat(cut(frames, 1), config.audio, rng), rng) if disturbed else cut(frames, 1)
         with autocast(device):
             features = net.encoder(heard).float()
         # The ends of a crop see zeros where a film would see speech; they are left out of the loss.
@@ -98,7 +127,7 @@ def train_audio(config: ModelConfig, settings: StageSettings, data_dir: Path, ru
 
     def loss_of() -> dict[str, Tensor]:
         rows = rng.integers(held, len(data), settings.batch)
-        return losses(rows, rng.integers(0, steps - CROP, settings.batch), CROP, hidden=True)[0]
+        return losses(rows, rng.integers(0, steps - CROP, settings.batch), CROP, disturbed=True)[0]
 
     @torch.no_grad()
     def sample(step: int) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from emofarm_training.begin import begin
+from emofarm_training.begin import begin, steps_of
 from emofarm_training.constants import recall
 from emofarm_training.export import export
 from emofarm_training.loop import stage_done
@@ -29,6 +29,9 @@ def test_a_pack_that_was_begun_with_and_not_trained_is_exported_as_it_was(tmp_pa
     old, new = load_file(PACK / "model.safetensors"), load_file(out / "model.safetensors")
     assert old.keys() == new.keys()
     assert [name for name, value in old.items() if not torch.equal(value, new[name])] == []
+    made = tomllib.loads((out / "model.toml").read_text())["pack"]["created_by"]
+    assert made.endswith(f"begun with {known['pack']['name']} {known['pack']['version']}")
+    assert steps_of(out) == {stage: steps_of(PACK)[stage] for stage in ("vae", "audio")}
     # What was begun with is whole: the rest alone is missing without the pack.
     export(CONFIG, runs, tmp_path / "alone", {})
     alone = load_file(tmp_path / "alone/model.safetensors")

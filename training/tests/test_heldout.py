@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from emofarm_training.heldout import held_out_identity, write_case
+from emofarm_training.heldout import held_out_identity, speakers, write_case
 from emofarm_training.portraits import Portraitist, Pose
 from emofarm_training.score import score
 from PIL import Image
@@ -51,3 +51,42 @@ def test_films_score_as_they_deserve(case: Path, tmp_path: Path) -> None:
 
     write_film(tmp_path / "still.mp4", np.repeat(frames[:1], 150, 0))
     assert abs(score(tmp_path / "still.mp4", case / "truth_0.json")["correlation"]) < 0.4
+
+
+def recordings(folder: Path, seconds: list[float], hertz: float, rate: int = 8000) -> None:
+    """WAV files of a tone, so long each."""
+    folder.mkdir(parents=True)
+    for number, length in enumerate(seconds):
+        tone = np.sin(2 * np.pi * hertz * np.arange(int(length * rate)) / rate)
+        wavfile.write(folder / f"{number}.wav", rate, (8000 * tone).astype(np.int16))
+
+
+def test_people_speak_where_recordings_are_given(tmp_path: Path) -> None:
+    recordings(tmp_path / "people/low", [2.0, 3.0, 0.5], 300.0)
+    recordings(tmp_path / "people/mid", [6.0], 900.0)
+    people = speakers(tmp_path / "people")
+    assert [len(files) for files in people] == [2, 1], "mere syllables are left out"
+    out = tmp_path / "out"
+    out.mkdir()
+    for index, hertz in enumerate((300.0, 900.0, 300.0)):
+        write_case(out, index, seed=11, seconds=4.0, size=SIZE, people=people)
+        known = json.loads((out / f"truth_{index}.json").read_text())
+        assert "mouth_open" not in known and known["seconds"] == 4.0 and "mouth_colours" in known
+        rate, samples = wavfile.read(out / f"speech_{index}.wav")
+        assert (rate, len(samples)) == (16_000, 64_000)
+        spectrum = np.abs(np.fft.rfft(samples))
+        assert abs(spectrum.argmax() / 4.0 - hertz) < 2.0, "speakers take turns"
+        assert 0.49 < np.abs(samples).max() / 32768 < 0.51
+
+
+def test_recordings_that_do_not_do_are_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "none/one").mkdir(parents=True)
+    with pytest.raises(SystemExit, match="none has no folder with recordings"):
+        speakers(tmp_path / "none")
+    recordings(tmp_path / "short/one", [2.0], 300.0)
+    with pytest.raises(SystemExit, match="shorter than 4.0 s together"):
+        write_case(tmp_path, 0, 11, 4.0, SIZE, speakers(tmp_path / "short"))
+    (tmp_path / "wrong/one").mkdir(parents=True)
+    wavfile.write(tmp_path / "wrong/one/a.wav", 8000, np.zeros((16_000, 2), np.int16))
+    with pytest.raises(SystemExit, match="a.wav is no WAV of 16 bits and one channel"):
+        write_case(tmp_path, 0, 11, 4.0, SIZE, speakers(tmp_path / "wrong"))

@@ -6,6 +6,7 @@ Stands where EMO has wav2vec 2.0, whose weights cannot be shipped. The receptive
 
 from __future__ import annotations
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -13,8 +14,19 @@ from .config import AudioConfig
 from .log_mel import LogMel
 
 
+def along_time(conv: nn.Conv1d, x: Tensor) -> Tensor:
+    """``conv`` over (B, C, 1, K), channels last in memory: for a processor half the time of the same over (B, C, K)."""
+    weight = conv.weight[:, :, None].contiguous(memory_format=torch.channels_last)
+    return F.conv2d(x, weight, conv.bias, padding=(0, int(conv.padding[0])), dilation=(1, conv.dilation[0]))
+
+
+def over_channels(norm: nn.LayerNorm, x: Tensor) -> Tensor:
+    """``norm`` over the channels of (B, C, 1, K)."""
+    return norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
 class ResidualConv(nn.Module):
-    """x + linear(gelu(LayerNorm(conv(x)))): dilated convolution, then 1x1; (B, C, K), zero padding, exact GELU."""
+    """x + linear(gelu(LayerNorm(conv(x)))): dilated convolution, then 1x1; (B, C, 1, K), zero padding, exact GELU."""
 
     def __init__(self, channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
@@ -23,8 +35,8 @@ class ResidualConv(nn.Module):
         self.conv2 = nn.Conv1d(channels, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
-        h = self.norm(self.conv1(x).transpose(1, 2)).transpose(1, 2)
-        return x + self.conv2(F.gelu(h))
+        h = over_channels(self.norm, along_time(self.conv1, x))
+        return x + along_time(self.conv2, F.gelu(h))
 
 
 class AudioEncoder(nn.Module):
@@ -42,11 +54,10 @@ class AudioEncoder(nn.Module):
         self.conv_out = nn.Conv1d(config.channels, config.features, 1)
 
     def forward(self, mel: Tensor) -> Tensor:
-        x = F.gelu(self.conv_in(mel))
+        x = F.gelu(along_time(self.conv_in, mel[:, :, None].contiguous(memory_format=torch.channels_last)))
         for block in self.blocks:
             x = block(x)
-        x = self.norm_out(x.transpose(1, 2)).transpose(1, 2)
-        return self.conv_out(x).transpose(1, 2)
+        return along_time(self.conv_out, over_channels(self.norm_out, x))[:, :, 0].transpose(1, 2)
 
 
 def at_frame_times(features: Tensor, times: Tensor, rate: float = 100.0) -> Tensor:

@@ -48,7 +48,7 @@ const MADE_BY: &str = "made-by.txt";
 /// Makes sure that films in `folder` were rendered by what `maker` says, since those that are there are not rendered again.
 ///
 /// # Errors
-/// [`Cause::Order`](shared::error::Cause::Order) when another model or seed made them, or when the folder cannot be read.
+/// [`Cause::Order`](shared::error::Cause::Order) when another model, set, seed or frame rate made them, or when the folder cannot be read.
 pub(super) fn belongs(folder: &Path, maker: &str) -> Result<()> {
     let note = folder.join(MADE_BY);
     let failed = |e| Error::order(format!("{} cannot be read or written", note.display())).from_source(e);
@@ -59,7 +59,7 @@ pub(super) fn belongs(folder: &Path, maker: &str) -> Result<()> {
         }
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(e)),
         Ok(_) | Err(_) => {
-            Err(Error::order(format!("the films in {} are of another model, set or seed", folder.display()))
+            Err(Error::order(format!("the films in {} are of another model, set, seed or frame rate", folder.display()))
                 .mend(format!("give another folder to -o, or remove these films and {MADE_BY}")))
         }
     }

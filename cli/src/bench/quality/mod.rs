@@ -82,7 +82,8 @@ fn rendered(args: &BenchQualityArgs, settings: &Settings) -> Result<Rendered> {
     let name = args.model.as_ref().unwrap_or(&settings.model);
     let model = diffusion::open_on(name, &settings.search_path(), settings.device()?)?;
     let whole = std::fs::canonicalize(set).unwrap_or_else(|_| set.clone());
-    film::belongs(&folder, &format!("{} seed {} of {}\n", model.digest(), args.seed, whole.display()))?;
+    let maker = format!("{} seed {} fps {} of {}\n", model.digest(), args.seed, settings.fps, whole.display());
+    film::belongs(&folder, &maker)?;
     let make = |case: &Case, way: Way, name: String| {
         let file: PathBuf = folder.join(name);
         output::note(format_args!("{}", file.display()));

@@ -57,9 +57,10 @@ class Loop:
         self.named = {n: p for n, p in model.named_parameters() if p.requires_grad}
         self.ema = {n: p.detach().clone() for n, p in self.named.items()}
         self.optimizer = torch.optim.AdamW(
-            self.named.values(), lr=settings.lr, betas=(0.9, 0.99), weight_decay=settings.weight_decay
+            self.named.values(), lr=settings.lr, betas=(0.9, 0.99), weight_decay=settings.weight_decay, fused=True
         )
         self.step, self.seconds, self.mark = 0, 0.0, time.monotonic()
+        self.average = ranks.Average()
         folder.mkdir(parents=True, exist_ok=True)
         self.file = folder / f"{stage}.pt"
         if self.file.exists():
@@ -108,7 +109,7 @@ class Loop:
         now = time.monotonic()
         # The time spent is averaged too, so that all processes end after the same step.
         gradients = [p.grad for p in self.named.values() if p.grad is not None]
-        self.seconds = ranks.average(gradients, self.seconds + now - self.mark)
+        self.seconds = self.average(gradients, self.seconds + now - self.mark)
         self.mark = now
         norm = torch.nn.utils.clip_grad_norm_(self.named.values(), self.settings.clip_norm)
         if torch.isfinite(norm):
@@ -152,6 +153,8 @@ class Loop:
                 parameter.copy_(state["weights"][name])
                 self.ema[name].copy_(state["ema"][name])
         self.optimizer.load_state_dict(state["optimizer"])
+        for group in self.optimizer.param_groups:
+            group["fused"] = True  # a checkpoint says how its own run stepped
         print(f"{self.stage}: resumed at step {self.step}, {self.seconds:.0f} s spent", flush=True)
 
 

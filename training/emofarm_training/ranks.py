@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
 import torch
 import torch.distributed as dist
 from torch import Tensor
@@ -35,15 +36,33 @@ def wait() -> None:
         dist.barrier()
 
 
-def average(gradients: list[Tensor], number: float) -> float:
-    """Averages gradients in place, and one number, over all processes; gives the number's average."""
-    if not dist.is_initialized():
-        return number
-    flat = torch.cat([g.reshape(-1) for g in gradients] + [gradients[0].new_tensor([number])])
-    dist.all_reduce(flat)
-    flat /= dist.get_world_size()
-    start = 0
-    for gradient in gradients:
-        gradient.copy_(flat[start : start + gradient.numel()].view_as(gradient))
-        start += gradient.numel()
-    return flat[-1].item()
+class Average:
+    """Averages gradients over all processes; keeps the buffer that they travel in."""
+
+    def __init__(self) -> None:
+        self.flat = torch.empty(0)
+        self.parts: list[Tensor] = []
+
+    def __call__(self, gradients: list[Tensor], number: float) -> float:
+        """Averages ``gradients`` in place, and one number; gives the number's average."""
+        if not dist.is_initialized():
+            return number
+        if [p.shape for p in self.parts] != [g.shape for g in gradients]:
+            self.lay_out(gradients)
+        torch._foreach_copy_(self.parts, gradients)
+        self.flat[-1] = number
+        dist.all_reduce(self.flat)
+        self.flat /= dist.get_world_size()
+        torch._foreach_copy_(gradients, self.parts)
+        return self.flat[-1].item()
+
+    def lay_out(self, gradients: list[Tensor]) -> None:
+        """One place in the buffer for each gradient, in its own order of memory, and one for the number at the end."""
+        self.flat = gradients[0].new_empty(sum(g.numel() for g in gradients) + 1)
+        starts = np.cumsum([0] + [g.numel() for g in gradients[:-1]])
+        self.parts = [torch.as_strided(self.flat, g.shape, dense_strides(g), int(start)) for g, start in zip(gradients, starts, strict=True)]
+
+
+def dense_strides(tensor: Tensor) -> tuple[int, ...]:
+    """Strides of a tensor that lies in memory as this one does, without gaps."""
+    return torch.empty_like(tensor).stride()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward
+from .norm import GroupNorm
 from .spatial import to_picture, to_tokens
 
 
@@ -24,7 +25,7 @@ class AudioLayer(nn.Module):
 
     def __init__(self, dim: int, heads: int, groups: int, ff_mult: int, token_dim: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(groups, dim, eps=1e-6)
+        self.norm = GroupNorm(groups, dim, eps=1e-6)
         self.proj_in = nn.Conv2d(dim, dim, 1)
         self.transformer_blocks = nn.ModuleList([AudioBlock(dim, heads, ff_mult, token_dim)])
         self.proj_out = nn.Conv2d(dim, dim, 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from .audio_layer import AudioLayer
 from .config import ModelConfig
+from .norm import GroupNorm
 from .resnet import TimeEmbedding
 from .spatial import SpatialTransformer
 from .temporal import TemporalModule
@@ -57,7 +58,7 @@ class DenoisingUNet(nn.Module):
             append(block, "motion_modules", TemporalModule(*sizes, config.speed.token_dim))
 
         build_blocks(self, unet, 4 * width, add)
-        self.conv_norm_out = nn.GroupNorm(unet.norm_groups, width, eps=1e-5)
+        self.conv_norm_out = GroupNorm(unet.norm_groups, width, eps=1e-5)
         self.conv_out = nn.Conv2d(width, latent, 3, padding=1)
 
     def forward(self, noisy: Tensor, timestep: Tensor, given: Conditions) -> Tensor:

@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .norm import GroupNorm
+
 
 class ResnetBlock(nn.Module):
     """GroupNorm, SiLU, conv, + projected time embedding, GroupNorm, SiLU, conv, + shortcut.
@@ -17,10 +19,10 @@ class ResnetBlock(nn.Module):
 
     def __init__(self, inner: int, outer: int, time_dim: int | None, groups: int, eps: float = 1e-5) -> None:
         super().__init__()
-        self.norm1 = nn.GroupNorm(groups, inner, eps=eps)
+        self.norm1 = GroupNorm(groups, inner, eps=eps)
         self.conv1 = nn.Conv2d(inner, outer, 3, padding=1)
         self.time_emb_proj = nn.Linear(time_dim, outer) if time_dim else None
-        self.norm2 = nn.GroupNorm(groups, outer, eps=eps)
+        self.norm2 = GroupNorm(groups, outer, eps=eps)
         self.conv2 = nn.Conv2d(outer, outer, 3, padding=1)
         self.conv_shortcut = nn.Conv2d(inner, outer, 1) if inner != outer else None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward
+from .norm import GroupNorm
 
 
 def to_tokens(x: Tensor) -> Tensor:
@@ -42,7 +43,7 @@ class SpatialTransformer(nn.Module):
         self, dim: int, heads: int, groups: int, ff_mult: int, reference: bool, feature_only: bool = False
     ) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(groups, dim, eps=1e-6)
+        self.norm = GroupNorm(groups, dim, eps=1e-6)
         self.proj_in = nn.Conv2d(dim, dim, 1)
         self.transformer_blocks = nn.ModuleList([SpatialBlock(dim, heads, ff_mult, reference, feature_only)])
         self.proj_out = None if feature_only else nn.Conv2d(dim, dim, 1)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from .attention import Attention, FeedForward, sinusoid
+from .norm import GroupNorm
 from .spatial import to_tokens
 
 
@@ -52,7 +53,7 @@ class TemporalTransformer(nn.Module):
 
     def __init__(self, dim: int, heads: int, groups: int, ff_mult: int, speed_dim: int) -> None:
         super().__init__()
-        self.norm = nn.GroupNorm(groups, dim, eps=1e-6)
+        self.norm = GroupNorm(groups, dim, eps=1e-6)
         self.proj_in = nn.Linear(dim, dim)
         self.transformer_blocks = nn.ModuleList([TemporalBlock(dim, heads, ff_mult, speed_dim)])
         self.proj_out = nn.Linear(dim, dim)

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import VaeConfig
+from .norm import GroupNorm
 from .resnet import ResnetBlock, Upsample
 from .spatial import to_picture, to_tokens
 
@@ -18,7 +19,7 @@ class MidAttention(nn.Module):
 
     def __init__(self, channels: int, groups: int) -> None:
         super().__init__()
-        self.group_norm = nn.GroupNorm(groups, channels, eps=EPS)
+        self.group_norm = GroupNorm(groups, channels, eps=EPS)
         self.to_q = nn.Linear(channels, channels)
         self.to_k = nn.Linear(channels, channels)
         self.to_v = nn.Linear(channels, channels)
@@ -88,7 +89,7 @@ class Encoder(nn.Module):
             resampler = "down" if level < len(widths) - 1 else None
             self.down_blocks.append(VaeBlock(inner, width, config.layers_per_block, groups, resampler))
         self.mid_block = MidBlock(widths[-1], groups)
-        self.conv_norm_out = nn.GroupNorm(groups, widths[-1], eps=EPS)
+        self.conv_norm_out = GroupNorm(groups, widths[-1], eps=EPS)
         self.conv_out = nn.Conv2d(widths[-1], 2 * config.latent_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -111,7 +112,7 @@ class Decoder(nn.Module):
             inner = widths[max(level - 1, 0)]
             resampler = "up" if level < len(widths) - 1 else None
             self.up_blocks.append(VaeBlock(inner, width, config.layers_per_block + 1, groups, resampler))
-        self.conv_norm_out = nn.GroupNorm(groups, widths[-1], eps=EPS)
+        self.conv_norm_out = GroupNorm(groups, widths[-1], eps=EPS)
         self.conv_out = nn.Conv2d(widths[-1], 3 * config.patch**2, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:

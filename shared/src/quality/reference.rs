@@ -12,7 +12,7 @@ const SEEING: f32 = 0.03;
 pub struct Reference {
     /// Where to look.
     pub regions: Regions,
-    /// Sharpness of the face around eyes and mouth.
+    /// Sharpness of the face around the mouth.
     pub sharpness: f32,
     /// Colour of the face.
     pub colour: Colour,
@@ -29,7 +29,7 @@ impl Reference {
     pub fn of(regions: Regions, drawn: &Picture, latent: &Tensor) -> Self {
         Self {
             regions,
-            sharpness: sharpness_but(drawn, regions.face, &regions.moving()),
+            sharpness: sharpness_but(drawn, regions.face, regions.mouth),
             colour: Colour::of(drawn, regions.face),
             eyes: eye_contrast(drawn, &regions.eyes),
             skin: mean_luma(drawn, regions.face),
@@ -42,9 +42,9 @@ impl Reference {
         short(dark_share(picture, self.regions.mouth, self.skin))
     }
 
-    /// Sharpness of a picture's face over the portrait's. Eyes and mouth are left out: shut lids and a mouth wide open are even, and no blur.
+    /// Sharpness of a picture's face over the portrait's. A mouth is left out: wide open it is one even dark, and no blur.
     pub fn sharp(&self, picture: &Picture) -> f32 {
-        sharpness_but(picture, self.regions.face, &self.regions.moving()) / self.sharpness.max(f32::MIN_POSITIVE)
+        sharpness_but(picture, self.regions.face, self.regions.mouth) / self.sharpness.max(f32::MIN_POSITIVE)
     }
 
     /// How like the portrait a clip is: by its `latents` and by the `pictures` of its last frames.

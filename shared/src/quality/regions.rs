@@ -14,11 +14,6 @@ pub struct Regions {
 }
 
 impl Regions {
-    /// What moves by itself in a face that is sharp all the same: lids and lips.
-    pub fn moving(&self) -> [FaceBox; 3] {
-        [self.eyes[0], self.eyes[1], self.mouth]
-    }
-
     /// Those of a portrait's crop: from its key points, or from where they lie in an upright face that fills the face box.
     pub fn of(portrait: &Portrait) -> Self {
         let face = portrait.face_or_middle();

@@ -41,7 +41,7 @@ come from a small encoder on log-mel frames, trained on the drawing's own mouth 
 
 ## Limits
 Drawn faces in the styles of the recipe only; one face, frontal, head 50 to 65 % of the picture's height. Speech in a
-voice or recording unlike the synthesizers' moves the lips less surely. A blink is a smear of lids over the eyes, a mouth that opens wide dirties the outline of the jaw, and on light faces mouths may stay faint. Head and lids
+voice or recording unlike the synthesizers' moves the lips less surely. A blink is a smear of lids over the eyes, and a mouth that opens wide dirties the outline of the jaw. Head and lids
 follow chance, not the words; a head that turns bends the background close to it a little. Do not use it to imitate a person.
 """
 

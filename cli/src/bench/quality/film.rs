@@ -58,10 +58,11 @@ pub(super) fn belongs(folder: &Path, maker: &str) -> Result<()> {
             std::fs::write(&note, maker).map_err(failed)
         }
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(failed(e)),
-        Ok(_) | Err(_) => {
-            Err(Error::order(format!("the films in {} are of another model, set, seed or frame rate", folder.display()))
-                .mend(format!("give another folder to -o, or remove these films and {MADE_BY}")))
-        }
+        Ok(_) | Err(_) => Err(Error::order(format!(
+            "the films in {} are of another model, set, seed or frame rate",
+            folder.display()
+        ))
+        .mend(format!("give another folder to -o, or remove these films and {MADE_BY}"))),
     }
 }
 

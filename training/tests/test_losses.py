@@ -50,6 +50,9 @@ def test_a_longer_throat_moves_a_tone_down_and_leaves_time_alone() -> None:
     heard = other_throat(mel, config, np.random.default_rng(3))
     loud = heard[..., 30].sum(dim=1) - heard[..., 10].sum(dim=1)
     assert (loud > 60).all(), "the sound stays in its frame"
+    sound = heard[..., 30] - heard[..., 10]
+    middle = (sound * torch.arange(config.mels)).sum(dim=1) / sound.sum(dim=1)
+    assert middle.std() > 0.3, "each crop has its own throat"
     silent = torch.cat([heard[..., :30], heard[..., 31:]], dim=-1)
     assert silent.std(dim=-1).max() < 1e-5, "tone and level do not change with time"
     assert heard[..., 10].std(dim=0).mean() > 0.1, "crops differ"
